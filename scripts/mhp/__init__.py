@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the commands in scripts/ share, one module a concern."""
