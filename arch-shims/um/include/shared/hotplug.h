@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef __UM_HOTPLUG_H
+#define __UM_HOTPLUG_H
+
+/* arch/um/kernel/system_ram.c */
+void setup_system_ram(void);
+
+/* The host's side of memory hotplug: arch/um/os-Linux/hotplug.c */
+int os_grow_file(int fd, unsigned long long size);
+int os_release_memory(void *addr, unsigned long len, int fd,
+		      unsigned long long off);
+
+#endif /* __UM_HOTPLUG_H */

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The host's side of memory hotplug: the file that backs physical memory gets
+ * room for more, and the host gets its pages back when memory is removed.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <linux/falloc.h>
+#include <unistd.h>
+#include <hotplug.h>
+
+/**
+ * os_grow_file() - make a file at least @size bytes long
+ * @fd: the file
+ * @size: bytes; a file that is longer already is left alone
+ *
+ * The file stays sparse: the host spends memory on a page when it is written.
+ *
+ * Return: 0, or a negative errno of the host.
+ */
+int os_grow_file(int fd, unsigned long long size)
+{
+	struct stat64 st;
+
+	if (fstat64(fd, &st) < 0)
+		return -errno;
+	if ((unsigned long long)st.st_size >= size)
+		return 0;
+	if (ftruncate64(fd, size) < 0)
+		return -errno;
+	return 0;
+}
+
+/**
+ * os_release_memory() - unmap memory and give it back to the host
+ * @addr: where it is mapped
+ * @len: bytes, a whole number of pages
+ * @fd: the file that backs it
+ * @off: where in that file, in bytes
+ *
+ * From here on an access to @addr faults.  os_unmap_memory() and
+ * os_drop_memory() do not serve: their int length ends at 2 GiB.
+ *
+ * Return: 0, or a negative errno of the host.
+ */
+int os_release_memory(void *addr, unsigned long len, int fd,
+		      unsigned long long off)
+{
+	if (munmap(addr, len) < 0)
+		return -errno;
+	if (fallocate64(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, off,
+			len) < 0)
+		return -errno;
+	return 0;
+}
