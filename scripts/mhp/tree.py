@@ -1,0 +1,310 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The prepared tree: a kernel with the shims, the suites and the mm series on top, as git commits.
+
+prepare() makes it, and brings it up to date when anything it was made from has changed. The user works
+in it: uncommitted edits and commits of theirs on top of the series survive, or prepare() stops.
+"""
+
+import argparse
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mhp import base, chain, discard, inputs, paths, series_files, source, state, usertree, worktree
+from mhp.exits import Exit, MhpError
+from mhp.git import Git, clean_environment
+from mhp.lock import locked
+from mhp.progress import say
+from mhp.run import check
+from mhp.state import State
+from mhp.usertree import UserTree
+
+BRANCH = "mhp"
+_NEEDED_MIB = 3000
+_TREE = "linux"
+_SETTINGS = {"gc.auto": "0", "maintenance.auto": "false", "index.version": "4",
+             "core.untrackedCache": "true", "user.useConfigOnly": "false"}
+
+
+@dataclass(frozen=True)
+class PreparedTree:
+    """A prepared tree: its work tree `path`, the directory `build` it is in, the shims `base` in use
+    ("v6.12"), and for people, in `origin`, which kernel source it is."""
+
+    id: str
+    path: Path
+    build: Path
+    base: str
+    origin: str
+
+    @property
+    def git(self) -> Git:
+        """Its repository."""
+        return Git(self.path / ".git", worktree=self.path)
+
+
+def add_tree_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add --kdir DIR (default: $LINUX), for prepare()."""
+    linux = os.environ.get("LINUX")
+    parser.add_argument(
+        "--kdir", metavar="DIR", type=Path, default=Path(linux) if linux else None,
+        help="a kernel of yours to work on: a git checkout, with its uncommitted changes of tracked "
+        "files but without untracked ones, or an unpacked tree. It is only read. Default: $LINUX, "
+        f"else Debian's {source.PACKAGE}")
+
+
+def prepare(kdir: Path | None = None, series: bool | None = None, *, drop_edits: bool = False,
+            update_base: bool = False) -> PreparedTree:
+    """Make the prepared tree, or bring it up to date, and say where it is.
+
+    kdir: the user's kernel; None for Debian's. series: with or without mm-patches/ on top, remembered
+    for the next time; None for as it was (at first: with). drop_edits: the user's edits and commits in
+    the prepared tree go (a copy is kept). update_base: take the newest package that apt knows.
+
+    Raises MhpError: BROKEN_BASE (no source; a patch does not apply), UNEXPORTED (edits in the prepared
+    tree would be lost), USAGE (kdir is no kernel). What was there before then stays as it is.
+    """
+    user = usertree.find(kdir) if kdir is not None else None
+    place = paths.build_root() / (user.id if user else paths.DEFAULT_BASE)
+    if not (drop_edits or update_base):
+        with locked(place, shared=True):
+            known = _known(place)
+            # Following a user's tree writes to our index of it, so that needs the lock for one.
+            if known and user is None and _is_current(place, known, series):
+                return _prepared(place, known)
+    with locked(place):
+        known = _known(place)
+        if known is None:
+            known = _create(place, user, series is not False)
+        elif known.move:
+            worktree.repair(_git(place), *known.move)
+            known.move = None
+            state.save(place, known)
+        _finish_series(place, known)
+        known.series = known.series if series is None else series
+        fresh = _with_base(place, known, user, update_base)
+        fresh = _update(place, known, fresh, drop_edits)
+        return _prepared(place, fresh)
+
+
+@contextmanager
+def using(tree: PreparedTree) -> Iterator[None]:
+    """Keep the prepared tree as it is while the block runs, for builds: prepare() of others waits.
+
+    The caller must not call prepare() inside.
+    """
+    with locked(tree.build, shared=True):
+        yield
+
+
+def read_state(tree: PreparedTree) -> State:
+    """What a prepared tree was made from."""
+    known = state.load(tree.build)
+    assert known
+    return known
+
+
+def own_commits(git: Git, known: State) -> list[str]:
+    """The user's work above the suites: all commits after the part that prepare() owns, oldest first.
+
+    Raises MhpError(UNEXPORTED) when HEAD does not stand on that part any more, or holds merges.
+    """
+    below = known.below_mm
+    if git.run("merge-base", "--is-ancestor", below, "HEAD").status != 0:
+        raise MhpError(Exit.UNEXPORTED, f"HEAD of {git.worktree} no longer contains commit {below[:12]}, "
+                       "the last one below the mm series. Go back to it "
+                       f"(`git -C {git.worktree} switch {BRANCH}`), or drop what is there: "
+                       "`scripts/series apply --discard` (a copy is kept)")
+    commits = git.text("rev-list", "--reverse", "--topo-order", f"{below}..HEAD").split()
+    if git.text("rev-list", "--merges", f"{below}..HEAD"):
+        raise MhpError(Exit.UNEXPORTED, f"{git.worktree}: there are merges above the suites; a series of "
+                       f"patches is linear. `git rebase {below[:12]}` there makes it so")
+    return commits
+
+
+def _git(place: Path) -> Git:
+    return Git(place / _TREE / ".git", worktree=place / _TREE)
+
+
+def _known(place: Path) -> State | None:
+    """The state of a tree that exists; None when there is none."""
+    if not (place / _TREE / ".git").is_dir():
+        return None
+    known = state.load(place)
+    if known is None:
+        raise MhpError(Exit.UNEXPORTED, f"{place / state.STATE_FILE} is missing or damaged. Save what you "
+                       f"edited in {place / _TREE}, then remove that directory; it is made anew")
+    return known
+
+
+def _prepared(place: Path, known: State) -> PreparedTree:
+    return PreparedTree(place.name, place / _TREE, place, known.shims, known.origin)
+
+
+def _is_current(place: Path, known: State, series: bool | None) -> bool:
+    """Whether there is nothing to do, found out with as little work as possible."""
+    if known.move or series_files.pending(place) or series not in (None, known.series):
+        return False
+    if known.kdir == "" and known.seen.get("lists") != source.lists_stamp():
+        return False
+    if _fingerprint(known.base, known.shims, _steps(known)) != known.inputs:
+        return False
+    return _git(place).resolve("HEAD") == known.tip
+
+
+def _steps(known: State) -> list[inputs.Step]:
+    return inputs.steps(known.shims, known.series)
+
+
+def _fingerprint(commit: str, shims: str, steps: list[inputs.Step]) -> str:
+    return inputs.digest(commit, shims, *(f"{step.part} {step.name} {step.key}" for step in steps))
+
+
+def _create(place: Path, user: UserTree | None, series: bool) -> State:
+    """Make the tree beside its place and put it there when it is complete."""
+    for left_over in place.glob(f"{_TREE}.new.*"):
+        say(f"removing what a stopped run left in {left_over}")
+        shutil.rmtree(left_over, ignore_errors=True)
+    if shutil.disk_usage(place).free >> 20 < _NEEDED_MIB:
+        raise MhpError(Exit.INTERNAL, f"{place}: a prepared tree needs {_NEEDED_MIB} MiB, and "
+                       f"{shutil.disk_usage(place).free >> 20} are free. MHP_BUILD puts it elsewhere")
+    half = place / f"{_TREE}.new.{os.getpid()}"
+    git = Git(half / ".git", worktree=half)
+    try:
+        check(["git", "init", "-q", f"--initial-branch={BRANCH}", "--template=",
+               f"--object-format={user.object_format if user else 'sha1'}", half], env=clean_environment())
+        for key, value in _SETTINGS.items():
+            git.check("config", key, value)
+        fresh = _follow(place, git, State(series=series), user, False)
+        _announce(fresh)
+        steps = _steps(fresh)
+        fresh.chain = chain.build(git, fresh.base, steps, State())
+        fresh.inputs = _fingerprint(fresh.base, fresh.shims, steps)
+        git.check("update-ref", "HEAD", fresh.tip)
+        worktree.checkout(git, fresh.tip)
+        state.save(place, fresh)
+        half.rename(place / _TREE)
+    except BaseException:
+        shutil.rmtree(half, ignore_errors=True)
+        raise
+    return fresh
+
+
+def _with_base(place: Path, known: State, user: UserTree | None, update_base: bool) -> State:
+    """The state with its kernel source as it is today."""
+    git = _git(place)
+    if user:
+        usertree.borrow(user, git)
+        return _follow(place, git, known, user, False)
+    if update_base:
+        return _follow(place, git, known, None, True)
+    if known.seen.get("lists") != source.lists_stamp():
+        known.seen = {"lists": source.lists_stamp(), "version": source.known_version() or ""}
+        state.save(place, known)
+        if source.is_newer(known.seen["version"], known.version):
+            say(f"{source.PACKAGE} {known.seen['version']} is out; the prepared tree is from "
+                f"{known.version}. `scripts/series apply --update-base` takes it")
+    return known
+
+
+def _follow(place: Path, git: Git, known: State, user: UserTree | None, newest: bool) -> State:
+    """Find the commit of the kernel source, taking it into the repository when it is not there."""
+    if user:
+        usertree.borrow(user, git)
+        commit = usertree.current(user, git, place)
+        fresh = replace(known, origin=str(user.path), kdir=str(user.path), base=commit)
+    else:
+        tarball = source.find_or_fetch(newest)
+        if tarball.version == known.version and known.base:
+            say(f"{source.PACKAGE} {known.version} is the newest that apt knows")
+            return known
+        title = f"{source.PACKAGE} {tarball.version}"
+        fresh = replace(known, origin=title, version=tarball.version,
+                        base=base.import_tarball(git, tarball, f"{title}\n"),
+                        seen={"lists": source.lists_stamp(), "version": tarball.version})
+    if fresh.base != known.base or not fresh.shims:
+        fresh.shims = inputs.shims_for(_version(git, fresh.base))
+    return fresh
+
+
+def _version(git: Git, commit: str) -> tuple[int, int]:
+    makefile = git.run("cat-file", "blob", f"{commit}:Makefile").text
+    version = usertree.parse_version(makefile)
+    if version is None:
+        raise MhpError(Exit.BROKEN_BASE, "the kernel's Makefile has no VERSION and PATCHLEVEL")
+    return version
+
+
+def _announce(fresh: State) -> None:
+    say(f"kernel: {fresh.origin}, with arch-shims/{fresh.shims}")
+
+
+def _update(place: Path, known: State, fresh: State, drop_edits: bool) -> State:
+    """Bring an existing tree from what it was made from, `known`, to what it should be, `fresh`."""
+    git = _git(place)
+    fresh.shims = inputs.shims_for(_version(git, fresh.base))
+    steps = _steps(fresh)
+    fingerprint = _fingerprint(fresh.base, fresh.shims, steps)
+    head = git.text("rev-parse", "HEAD")
+    if fingerprint == known.inputs and not drop_edits:
+        if head != known.tip:
+            own_commits(git, known)
+        return fresh
+    if (operation := worktree.unfinished(git)) is not None:
+        raise MhpError(Exit.UNEXPORTED, f"a {operation} is under way in {git.worktree}, and the tree must "
+                       f"change. Finish it, or give it up with `git {operation.split()[0]} --abort`")
+    if (fresh.origin, fresh.shims) != (known.origin, known.shims):
+        _announce(fresh)
+    fresh = replace(fresh, chain=chain.build(git, fresh.base, steps, known), inputs=fingerprint)
+    for link in fresh.chain:
+        if link.notes and link not in known.chain:
+            say(f"{link.name} applied, but not as it was written:\n{worktree.listing(link.notes)}")
+    if drop_edits:
+        discard.save(place, git, head, known, fresh.tip)
+        target = fresh.tip
+        state.save(place, replace(known, move=None))
+        worktree.force(git, target)
+    else:
+        target = _target(git, head, known, fresh)
+        if target != head:
+            worktree.prepare_move(git, head, target)
+            state.save(place, replace(known, move=(head, target)))
+            try:
+                worktree.move(git, head, target)
+            except MhpError as err:
+                if err.status == Exit.UNEXPORTED:
+                    state.save(place, known)
+                raise
+    state.save(place, fresh)
+    return fresh
+
+
+def _target(git: Git, head: str, known: State, fresh: State) -> str:
+    """Where HEAD must go so that the user's commits are kept; MhpError(UNEXPORTED) if they cannot be."""
+    if head == known.tip or git.resolve(f"{head}^{{tree}}") == git.resolve(f"{fresh.tip}^{{tree}}"):
+        return fresh.tip
+    own = own_commits(git, known)
+    before, after = known.part("mm"), fresh.part("mm")
+    if [link.key for link in before] != [link.key for link in after]:
+        raise MhpError(Exit.UNEXPORTED, f"{git.worktree} holds mm commits that are not in "
+                       f"mm-patches/{fresh.shims}/, and mm-patches/ itself (or whether it is used) has "
+                       "changed. `scripts/series refresh` writes your commits to mm-patches/; "
+                       "`scripts/series apply --discard` drops them (a copy is kept)")
+    same = 0
+    while same < min(len(own), len(before)) and own[same] == before[same].commit:
+        same += 1
+    onto = after[same - 1].commit if same else fresh.below_mm
+    try:
+        return chain.replay(git, own[same:], onto)
+    except MhpError as err:
+        raise MhpError(Exit.UNEXPORTED, f"your commits in {git.worktree} do not apply on top of the changed "
+                       f"shims and suites:\n{err}\nNothing was touched. Export them first "
+                       "(`scripts/series refresh`), with the old shims and suites in place") from err
+
+
+def _finish_series(place: Path, known: State) -> None:
+    """Complete a change of mm-patches/ that was stopped half-way."""
+    series_files.finish(place, paths.MM_PATCHES / known.shims)
