@@ -31,8 +31,16 @@ struct plugged {
 	struct resource *res;
 };
 
+/* What a case wants undone at its end. */
+struct action {
+	struct list_head list;
+	fake_action_t *fn;
+	void *arg;
+};
+
 struct fake_world {
 	struct list_head plugged;
+	struct list_head actions;
 	struct mhp_state before;
 	u64 next;		/* where fake_range() goes on, bytes */
 };
@@ -384,6 +392,56 @@ static void put_back_sections(struct kunit *test)
 }
 
 /**
+ * fake_add_action() - have something undone before the fixture cleans up
+ * @test: the running case
+ * @fn: what to call, the last one added first
+ * @arg: argument of @fn; has to live until then
+ *
+ * As kunit_add_action(), whose actions run too late: after fake_world_exit(),
+ * which can put nothing back while a notifier vetoes or a page is held.
+ */
+void fake_add_action(struct kunit *test, fake_action_t *fn, void *arg)
+{
+	struct action *action = kunit_kzalloc(test, sizeof(*action), GFP_KERNEL);
+
+	if (!action)
+		fn(arg);
+	KUNIT_ASSERT_NOT_NULL(test, action);
+	action->fn = fn;
+	action->arg = arg;
+	list_add(&action->list, &world(test)->actions);
+}
+
+/**
+ * fake_release_action() - call what fake_add_action() took down, now
+ * @test: the running case
+ * @fn: as it was given then
+ * @arg: as it was given then
+ */
+void fake_release_action(struct kunit *test, fake_action_t *fn, void *arg)
+{
+	struct action *action;
+
+	list_for_each_entry(action, &world(test)->actions, list) {
+		if (action->fn != fn || action->arg != arg)
+			continue;
+		list_del(&action->list);
+		fn(arg);
+		return;
+	}
+	KUNIT_FAIL(test, "%ps() was not added with this argument", fn);
+}
+
+static void run_actions(struct fake_world *w)
+{
+	struct action *action, *next;
+
+	list_for_each_entry_safe(action, next, &w->actions, list)
+		action->fn(action->arg);
+	INIT_LIST_HEAD(&w->actions);
+}
+
+/**
  * fake_world_init() - the fixture's beginning, for a suite's init
  * @test: the case that is about to run; its priv belongs to the fixture
  *
@@ -396,6 +454,7 @@ int fake_world_init(struct kunit *test)
 	if (!w)
 		return -ENOMEM;
 	INIT_LIST_HEAD(&w->plugged);
+	INIT_LIST_HEAD(&w->actions);
 	w->next = FAKE_BASE;
 	test->priv = w;
 	mhp_validate(test, "before the case");
@@ -416,6 +475,7 @@ void fake_world_exit(struct kunit *test)
 
 	if (!world(test))
 		return;
+	run_actions(world(test));
 	put_back_blocks(test);
 	put_back_sections(test);
 	/* Usage maps of removed sections are freed by RCU. */

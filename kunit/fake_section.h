@@ -48,8 +48,12 @@ struct fake_range {
 	unsigned int nr_blocks;
 };
 
+typedef void (fake_action_t)(void *arg);
+
 int fake_world_init(struct kunit *test);
 void fake_world_exit(struct kunit *test);
+void fake_add_action(struct kunit *test, fake_action_t *fn, void *arg);
+void fake_release_action(struct kunit *test, fake_action_t *fn, void *arg);
 
 struct fake_range fake_range(struct kunit *test, unsigned int nr_blocks);
 struct fake_range fake_block(struct kunit *test, struct fake_range range,
