@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# The few commands that a user types. The work is done in scripts/.
+
+ARCH ?= um
+export LINUX MHP_BUILD
+
+help:
+	@echo 'make run      install what is missing, prepare the kernel, build it, run the suites'
+	@echo 'make test     the same set-up, then every test of the project'
+	@echo 'make bench    how long the loop takes, against upstream kunit.py'
+	@echo 'make setup    only install what is missing'
+	@echo 'make clean    remove the kernel builds; the prepared trees stay'
+	@echo 'make distclean  remove all of build/; stops when edits would be lost (FORCE=1: not)'
+	@echo ''
+	@echo '  LINUX=DIR      a kernel tree of yours, which is only read (default: Debian'"'"'s source)'
+	@echo '  MHP_BUILD=DIR  where everything is made (default: build/)'
+	@echo '  ARCH=um        the architecture to run on'
+	@echo ''
+	@echo 'See README.md; scripts/kunit.py --help and scripts/series --help for the loop.'
+
+run:
+	@scripts/setup run
+	@scripts/kunit.py run $(if $(filter-out um,$(ARCH)),--arch=$(ARCH))
+
+test:
+	@scripts/setup test
+	@scripts/test
+
+bench:
+	@scripts/setup run
+	@scripts/bench
+
+setup:
+	@scripts/setup test
+
+clean:
+	@scripts/clean
+
+distclean:
+	@scripts/clean --all $(if $(filter 1,$(FORCE)),--force)
+
+.PHONY: help run test bench setup clean distclean
