@@ -9,6 +9,7 @@ from collections.abc import Callable
 from types import FrameType
 
 from mhp.exits import Exit, MhpError
+from mhp.progress import say
 
 
 def _interrupt(_signum: int, _frame: FrameType | None) -> None:
@@ -30,7 +31,7 @@ def main(command: Callable[[], int]) -> int:
         sys.stdout.flush()
         return status
     except MhpError as err:
-        print(f"{name}: {err}", file=sys.stderr)
+        say(f"{name}: {err}")
         return err.status
     except KeyboardInterrupt:
         print(f"\n{name}: interrupted; the next run picks up from here", file=sys.stderr)

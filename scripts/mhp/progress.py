@@ -10,9 +10,14 @@ _TTY_SECONDS = 0.2
 _PLAIN_SECONDS = 10.0
 
 
+def plain(text: str) -> str:
+    """Text whose control characters (names and patches are not ours) cannot reach the terminal."""
+    return "".join(char if char.isprintable() or char in "\n\t" else f"\\x{ord(char):02x}" for char in text)
+
+
 def say(text: str) -> None:
-    """One line for the user on stderr, where it does not mix with a command's result."""
-    print(text, file=sys.stderr, flush=True)
+    """A message for the user on stderr, where it does not mix with a command's result."""
+    print(plain(text), file=sys.stderr, flush=True)
 
 
 class Progress:

@@ -6,9 +6,11 @@ now or in the next run.
 """
 
 import shutil
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from mhp.git import Git
 from mhp.patches import SERIES_FILE, read_series
 from mhp.state import write_whole
 
@@ -68,3 +70,14 @@ def _head(series: Path) -> list[str]:
         if line.strip() and not line.lstrip().startswith("#"):
             return lines[:number]
     return lines
+
+
+def format_patches(git: Git, revisions: Sequence[str], env: Mapping[str, str] | None = None) -> dict[str, bytes]:
+    """Commits as patch files, name to content, the same for the same commits with any version of git."""
+    with tempfile.TemporaryDirectory(prefix="format.", dir=git.gitdir) as directory:
+        git.check("-c", "core.abbrev=12", "-c", "diff.algorithm=myers", "-c", "diff.context=3",
+                  "format-patch", "--quiet", "--no-numbered", "--zero-commit", "--no-signature", "--no-notes",
+                  "--no-base", "--no-thread", "--no-attach", "--no-ext-diff", "--no-textconv", "--binary",
+                  "--find-renames", "--filename-max-length=64", "--stat=72", "-o", directory,
+                  *revisions, "--", env=env)
+        return {path.name: path.read_bytes() for path in sorted(Path(directory).iterdir())}

@@ -67,8 +67,7 @@ def prepare(kdir: Path | None = None, series: bool | None = None, *, drop_edits:
     Raises MhpError: BROKEN_BASE (no source; a patch does not apply), UNEXPORTED (edits in the prepared
     tree would be lost), USAGE (kdir is no kernel). What was there before then stays as it is.
     """
-    user = usertree.find(kdir) if kdir is not None else None
-    place = paths.build_root() / (user.id if user else paths.DEFAULT_BASE)
+    user, place = _place(kdir)
     if not (drop_edits or update_base):
         with locked(place, shared=True):
             known = _known(place)
@@ -76,18 +75,18 @@ def prepare(kdir: Path | None = None, series: bool | None = None, *, drop_edits:
             if known and user is None and _is_current(place, known, series):
                 return _prepared(place, known)
     with locked(place):
-        known = _known(place)
-        if known is None:
-            known = _create(place, user, series is not False)
-        elif known.move:
-            worktree.repair(_git(place), *known.move)
-            known.move = None
-            state.save(place, known)
-        _finish_series(place, known)
-        known.series = known.series if series is None else series
+        known = _repaired(place) or _create(place, user, series is not False)
         fresh = _with_base(place, known, user, update_base)
-        fresh = _update(place, known, fresh, drop_edits)
-        return _prepared(place, fresh)
+        fresh = replace(fresh, series=known.series if series is None else series)
+        return _prepared(place, _update(place, known, fresh, drop_edits))
+
+
+def existing(kdir: Path | None = None) -> PreparedTree:
+    """The prepared tree as it is, without bringing it up to date; made when there is none."""
+    _user, place = _place(kdir)
+    with locked(place):
+        known = _repaired(place)
+    return _prepared(place, known) if known else prepare(kdir)
 
 
 @contextmanager
@@ -130,13 +129,31 @@ def _git(place: Path) -> Git:
 
 
 def _known(place: Path) -> State | None:
-    """The state of a tree that exists; None when there is none."""
+    """The state of a tree that exists, as it was saved; None when there is no tree."""
     if not (place / _TREE / ".git").is_dir():
         return None
     known = state.load(place)
     if known is None:
         raise MhpError(Exit.UNEXPORTED, f"{place / state.STATE_FILE} is missing or damaged. Save what you "
                        f"edited in {place / _TREE}, then remove that directory; it is made anew")
+    return known
+
+
+def _place(kdir: Path | None) -> tuple[UserTree | None, Path]:
+    user = usertree.find(kdir) if kdir is not None else None
+    return user, paths.build_root() / (user.id if user else paths.DEFAULT_BASE)
+
+
+def _repaired(place: Path) -> State | None:
+    """Like _known(), with what a stopped run left half-way put right. The caller holds the lock."""
+    known = _known(place)
+    if known is None:
+        return None
+    if known.move:
+        worktree.repair(_git(place), *known.move)
+        known.move = None
+        state.save(place, known)
+    series_files.finish(place, paths.MM_PATCHES / known.shims)
     return known
 
 
@@ -303,8 +320,3 @@ def _target(git: Git, head: str, known: State, fresh: State) -> str:
         raise MhpError(Exit.UNEXPORTED, f"your commits in {git.worktree} do not apply on top of the changed "
                        f"shims and suites:\n{err}\nNothing was touched. Export them first "
                        "(`scripts/series refresh`), with the old shims and suites in place") from err
-
-
-def _finish_series(place: Path, known: State) -> None:
-    """Complete a change of mm-patches/ that was stopped half-way."""
-    series_files.finish(place, paths.MM_PATCHES / known.shims)
