@@ -75,7 +75,7 @@ def prepare(kdir: Path | None = None, series: bool | None = None, *, drop_edits:
             if known and user is None and _is_current(place, known, series):
                 return _prepared(place, known)
     with locked(place):
-        known = _repaired(place) or _create(place, user, series is not False)
+        known = _repaired(place, drop_edits) or _create(place, user, series is not False)
         fresh = _with_base(place, known, user, update_base)
         fresh = replace(fresh, series=known.series if series is None else series)
         return _prepared(place, _update(place, known, fresh, drop_edits))
@@ -144,13 +144,14 @@ def _place(kdir: Path | None) -> tuple[UserTree | None, Path]:
     return user, paths.build_root() / (user.id if user else paths.DEFAULT_BASE)
 
 
-def _repaired(place: Path) -> State | None:
+def _repaired(place: Path, drop_edits: bool = False) -> State | None:
     """Like _known(), with what a stopped run left half-way put right. The caller holds the lock."""
     known = _known(place)
     if known is None:
         return None
     if known.move:
-        worktree.repair(_git(place), *known.move)
+        if not drop_edits:
+            worktree.repair(_git(place), *known.move)
         known.move = None
         state.save(place, known)
     series_files.finish(place, paths.MM_PATCHES / known.shims)
