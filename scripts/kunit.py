@@ -1,0 +1,37 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""Upstream's kunit.py of the prepared kernel tree, with our defaults and a stricter verdict."""
+
+import os
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+
+# pylint: disable=wrong-import-position
+from mhp import cli, kunit_run, options, paths, upstream
+from mhp.exits import Exit
+
+
+def _help(argv: list[str]) -> int:
+    """Ours, then upstream's when there is a tree that has it."""
+    print(options.help_text(), flush=True)
+    scripts = sorted(paths.build_root().glob(f"*/linux/{upstream.SCRIPT}"))
+    if not scripts:
+        print("Upstream's help is shown here once a tree was prepared (`scripts/series apply`).")
+        return Exit.PASS
+    print(f"Upstream's help, from {scripts[0]}:\n", flush=True)
+    words = [word for word in argv if word in options.SUBCOMMANDS][:1]
+    return subprocess.run([upstream.PYTHON, "-B", scripts[0], *words, "--help"], check=False).returncode
+
+
+def _command() -> int:
+    argv = sys.argv[1:]
+    if options.wants_help(argv):
+        return _help(argv)
+    return kunit_run.command(options.parse(argv))
+
+
+if __name__ == "__main__":
+    sys.exit(cli.main(_command))

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A kernel build directory: the files in it that matter to us, and its repair after a kill."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+# Written while make runs: still there afterwards means that make was cut off.
+_UNDER_WAY = "mhp-build-under-way"
+
+
+@dataclass(frozen=True)
+class BuildDir:
+    """The directory that upstream's kunit.py gets as --build_dir."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The .config that came out."""
+        return self.path / ".config"
+
+    @property
+    def log(self) -> Path:
+        """What the last guest printed."""
+        return self.path / "test.log"
+
+    @property
+    def results(self) -> Path:
+        """Upstream's JSON about the last guest, where the user named no other file."""
+        return self.path / "results.json"
+
+    @property
+    def stamp(self) -> Path:
+        """What the last complete build was made from (unchanged.py)."""
+        return self.path / "mhp-built-from.json"
+
+    def kernel(self, arch: str) -> Path:
+        """The file that shows that a kernel was linked; for um it is the program itself."""
+        return self.path / ("linux" if arch == "um" else "vmlinux")
+
+    def begin(self) -> int:
+        """A build starts. Mends what a killed one left; returns the number of files removed."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.stamp.unlink(missing_ok=True)
+        marker = self.path / _UNDER_WAY
+        removed = self._remove_unfinished() if marker.exists() else 0
+        marker.touch()
+        return removed
+
+    def finished(self) -> None:
+        """make ended by itself, well or not: it has cleaned up after itself."""
+        (self.path / _UNDER_WAY).unlink(missing_ok=True)
+
+    def objects(self, since: float) -> int:
+        """How many objects were compiled since a time (seconds since the epoch)."""
+        found = 0
+        for top, _dirs, files in os.walk(self.path):
+            for name in files:
+                if name.endswith(".o.cmd") and name.startswith("."):
+                    try:
+                        found += os.stat(f"{top}/{name}").st_mtime >= since
+                    except FileNotFoundError:
+                        pass  # make replaces them all the time
+        return found
+
+    def _remove_unfinished(self) -> int:
+        """Remove every target that is newer than the record of its command.
+
+        Kbuild writes the record last. A target that was cut off in the middle by kill -9 is newer
+        than its sources, so make would take it for finished.
+        """
+        removed = 0
+        for record in self.path.rglob(".*.cmd"):
+            target = record.with_name(record.name[1:-len(".cmd")])
+            try:
+                status = target.lstat()
+                cut_off = status.st_mtime_ns > record.stat().st_mtime_ns or status.st_size == 0
+                if cut_off and target.is_file():
+                    target.unlink()
+                    removed += 1
+            except FileNotFoundError:
+                continue
+        return removed

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What scripts/kunit.py does: prepare the tree, drive upstream's kunit.py, judge what came out."""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from mhp import compiler, kconfig, known_reports, log, repeat, results, unchanged, upstream, verdict
+from mhp.exits import Exit, MhpError
+from mhp.lock import locked
+from mhp.options import Options, without_flag
+from mhp.paths import build_root
+from mhp.progress import say
+from mhp.tree import PreparedTree, prepare, using
+from mhp.upstream import Finished, Job
+from mhp.verdict import Boot, Verdict
+
+
+def command(options: Options) -> int:
+    """Carry out one command line; returns the exit status."""
+    tree = prepare(options.kdir)
+    with using(tree):
+        if options.subcommand == "parse":
+            return _parse(options, tree)
+        build = upstream.build_dir(options, tree)
+        with locked(build.path):
+            return _work(Job(options, tree, build))
+
+
+def _work(job: Job) -> int:
+    if job.options.subcommand in ("config", "build"):
+        _build_only(job)
+        return Exit.PASS
+    build_first = job.options.subcommand == "run" and _must_build(job)
+    if job.options.subcommand == "exec" and not job.build.kernel(job.arch).exists():
+        raise MhpError(Exit.USAGE, f"{job.build.path} holds no kernel yet: `scripts/kunit.py build` or "
+                       "`run` makes one")
+    if job.options.seen.run_isolated:
+        decided = _isolated(job, build_first)
+    elif job.options.repeat > 1:
+        decided = repeat.boots(job.options.repeat, lambda number: boot(
+            job, build_first and number == 1, quiet=number > 1))
+    else:
+        decided = boot(job, build_first)
+    return _tell(job, decided)
+
+
+def _key(job: Job) -> unchanged.Key:
+    asked = [path.read_text(errors="backslashreplace") for path in job.kunitconfigs if path.is_file()]
+    asked += [*job.kconfig_lines, job.arch, str(job.options.seen.qemu_config),
+              str(job.options.seen.alltests)]
+    cross = job.options.seen.cross_compile or ""
+    make = [*job.make_options, *job.options.seen.make_options, cross]
+    return unchanged.key(job.tree.git, asked, make, compiler.programs(make, cross), upstream.environment())
+
+
+def _must_build(job: Job) -> bool:
+    """Whether `run` has to build, and say why."""
+    if job.options.unknown:
+        why: str | None = f"{job.options.unknown[0]} may be about the build"
+    else:
+        why = unchanged.difference(job.build, job.arch, _key(job))
+    say(f"building first: {why}" if why else "nothing has changed since the last build: booting it again")
+    return why is not None
+
+
+def _build_only(job: Job) -> None:
+    """`config` or `build`."""
+    before = _key(job)
+    _begin(job)
+    finished = upstream.call(job, job.options.subcommand, job.options.rest)
+    job.build.finished()
+    if finished.ended.status:
+        raise _build_error(job, finished)
+    _check_config(job)
+    if job.options.subcommand == "build":
+        unchanged.record(job.build, job.arch, before)
+
+
+def _begin(job: Job) -> None:
+    removed = job.build.begin()
+    if removed:
+        say(f"the last build was cut off: {removed} unfinished files removed")
+
+
+def _lost(job: Job) -> list[kconfig.Lost]:
+    if not job.build.config.exists():
+        return []
+    got = kconfig.read(job.build.config)
+    missing = kconfig.lost(job.asked(), got)
+    return kconfig.explain(missing, job.tree.git, job.arch, got)
+
+
+def _check_config(job: Job) -> None:
+    if missing := _lost(job):
+        raise MhpError(Exit.CONFIG, f"{job.build.config} is not what was asked for:\n"
+                       + "\n".join(str(item) for item in missing))
+
+
+def _build_error(job: Job, finished: Finished) -> MhpError:
+    """Upstream stopped before a guest was started: why?"""
+    if finished.ended.status == 2:
+        return MhpError(Exit.USAGE, "upstream's kunit.py does not take this command line, see above")
+    if finished.ended.status in (127, 126):
+        return MhpError(Exit.MISSING_TOOL, f"{upstream.PYTHON} cannot be started")
+    if missing := _lost(job):
+        return MhpError(Exit.CONFIG, f"{job.build.config} is not what was asked for:\n"
+                        + "\n".join(str(item) for item in missing))
+    lines = "\n".join(f"    | {log.printable(line)}" for line in upstream.error_lines(finished.ended.errors))
+    if not job.build.config.exists() or job.options.subcommand == "config":
+        return MhpError(Exit.CONFIG, f"no .config came out:\n{lines}")
+    return MhpError(Exit.BUILD_FAILED, f"the kernel does not build:\n{lines}\nrepeat: "
+                    f"{_again(job.options.typed)}")
+
+
+def boot(job: Job, build_first: bool, *, quiet: bool = False, rest: Sequence[str] | None = None) -> Verdict:
+    """One boot, built first when wanted, and the decision about it.
+
+    rest: upstream's arguments when they are not those of the command line. Raises MhpError when it
+    does not come to a boot.
+    """
+    rest = list(job.options.rest if rest is None else rest)
+    own_json = job.options.seen.json is None and not job.options.seen.raw_output and not job.options.lists
+    job.build.results.unlink(missing_ok=True)
+    before = None
+    if build_first:
+        before = _key(job)
+        _begin(job)
+    else:
+        rest = without_flag(rest, "--jobs")
+    finished = upstream.call(job, "run" if build_first else "exec", rest,
+                             stdout=subprocess.DEVNULL if quiet else None,
+                             json=job.build.results if own_json else None)
+    if before is not None:
+        job.build.finished()
+        if finished.booted:
+            unchanged.record(job.build, job.arch, before)
+    if not finished.booted:
+        raise _build_error(job, finished)
+    _check_config(job)
+    return _judge(job, finished, own_json)
+
+
+def _judge(job: Job, finished: Finished, own_json: bool) -> Verdict:
+    late = int(job.options.seen.timeout) if upstream.timed_out(job, finished) else None
+    how = Boot(finished.ended.status, late, finished.ended.stopped)
+    said = log.scan(*log.read(job.build.log))
+    if said.halted:
+        how = replace(how, timed_out=None)
+    if job.options.lists:
+        return verdict.judge_listing(said, how)
+    cases = results.read(job.build.results) if own_json else None
+    if cases is None:
+        upstream.parse_log(job.tree, job.build.log, job.build.results)
+        cases = results.read(job.build.results) or []
+    return verdict.judge(said, cases, how, known_reports.read())
+
+
+def _isolated(job: Job, build_first: bool) -> Verdict:
+    """--run_isolated: one boot for each suite or case. Upstream keeps only the last log, we read all."""
+    rest = without_flag(list(job.options.rest), "--run_isolated")
+    with tempfile.TemporaryFile() as listing:
+        before = _key(job)
+        if build_first:
+            _begin(job)
+        finished = upstream.call(job, "run" if build_first else "exec", [*rest, "--list_tests"],
+                                 stdout=listing.fileno())
+        if build_first:
+            job.build.finished()
+        if not finished.booted:
+            raise _build_error(job, finished)
+        if build_first:
+            unchanged.record(job.build, job.arch, before)
+        listing.seek(0)
+        words = listing.read().decode(errors="backslashreplace").splitlines()
+    return repeat.isolated(words, job.options.seen.run_isolated, job.options.seen.target,
+                           lambda glob: boot(job, False, rest=with_glob(rest, job.options.seen.target, glob)))
+
+
+def with_glob(rest: Sequence[str], old: str, new: str) -> list[str]:
+    """Arguments with another filter glob."""
+    words = list(rest)
+    if old:
+        del words[len(words) - 1 - words[::-1].index(old)]
+    return [*words, new]
+
+
+def _parse(options: Options, tree: PreparedTree) -> int:
+    """Judge a log that the user has."""
+    top = build_root() / "tmp"
+    top.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="parse-", dir=top) as name:
+        path = Path(options.seen.target or Path(name) / "log")
+        rest = list(options.rest)
+        if not options.seen.target:
+            with path.open("wb") as file:
+                shutil.copyfileobj(sys.stdin.buffer, file)
+            rest.append(str(path))
+        elif not path.is_file():
+            raise MhpError(Exit.USAGE, f"{path}: no such file")
+        upstream.parse(tree, rest)
+        json = Path(name) / "results.json"
+        upstream.parse_log(tree, path, json)
+        said = log.scan(*log.read(path))
+        decided = verdict.judge(said, results.read(json) or [], Boot(must_halt=False),
+                                known_reports.read())
+        _print(options, decided, str(path), _again(options.typed))
+    return decided.status
+
+
+def _again(typed: Sequence[str]) -> str:
+    """The shell command that repeats a command line."""
+    settings = [f"{name}={shlex.quote(os.environ[name])}" for name in ("LINUX", "MHP_BUILD", "MHP_CC")
+                if os.environ.get(name)]
+    return " ".join([*settings, shlex.join([sys.argv[0], *typed])])
+
+
+def _tell(job: Job, decided: Verdict) -> int:
+    typed = list(job.options.typed)
+    glob = verdict.narrow_glob(decided)
+    if glob is not None:
+        typed = with_glob(typed, job.options.seen.target, glob)
+    repeat.save(job.build.path, decided)
+    _print(job.options, decided, str(job.build.log), _again(typed))
+    return decided.status
+
+
+def _print(options: Options, decided: Verdict, log_path: str, again: str) -> None:
+    """The summary: to stderr where stdout is a list or JSON that a program may read."""
+    machine = options.lists or options.seen.json == "stdout" or bool(options.seen.raw_output)
+    if options.lists and decided.status == Exit.PASS:
+        return
+    for line in verdict.summary(decided, log_path=log_path, repeat=again):
+        print(line, file=sys.stderr if machine else sys.stdout, flush=True)

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The command line of scripts/kunit.py: our own flags, and upstream's, which are passed on.
+
+Upstream's flags are only looked at (`seen`), never re-made: what the user typed goes on as it is,
+also a flag that this file has never heard of. The only change is that a relative path means what it
+means to the user: relative to where they are, not to the kernel tree.
+"""
+
+import argparse
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mhp.exits import Exit, MhpError
+from mhp.paths import KUNIT_CONFIGS
+from mhp.tree import add_tree_arguments
+
+SUBCOMMANDS = ("run", "config", "build", "exec", "parse")
+_BUILDING = ("run", "config", "build")
+_BOOTING = ("run", "exec")
+
+_DESCRIPTION = """\
+KUnit with real memory hotplug: upstream's kunit.py of the prepared kernel tree with our defaults.
+Subcommands and flags are upstream's, all of them are passed on; upstream's own help is printed
+below. What is added: the tree is prepared first, the .config is compared with the one asked for,
+and the guest's whole log decides the exit status (table in scripts/README.md)."""
+
+_EXAMPLES = """\
+examples:
+  scripts/kunit.py run                              prepare, build, run all suites
+  scripts/kunit.py run 'mhp_offline.*'              only what matches
+  scripts/kunit.py run --config quick               with kunit/configs/quick.config on top
+  scripts/kunit.py run --kconfig_add CONFIG_KASAN=y --kernel_args=loglevel=8
+  scripts/kunit.py exec --repeat 40                 40 boots, which must give 40 equal verdicts
+  scripts/kunit.py run --list_tests
+  scripts/kunit.py parse console.log                what does a log from elsewhere say?
+  LINUX=~/linux scripts/kunit.py run                on your own kernel tree, which is not touched
+"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """One command line, taken apart.
+
+    rest: upstream's arguments after the subcommand, ours removed, paths absolute. seen: upstream's
+    flags by name as far as we know them. unknown: arguments that we do not know.
+    """
+
+    subcommand: str
+    kdir: Path | None
+    configs: tuple[str, ...]
+    repeat: int
+    rest: tuple[str, ...]
+    seen: argparse.Namespace
+    unknown: tuple[str, ...]
+    typed: tuple[str, ...]
+
+    @property
+    def builds(self) -> bool:
+        """Whether this subcommand makes a .config."""
+        return self.subcommand in _BUILDING
+
+    @property
+    def boots(self) -> bool:
+        """Whether this subcommand starts a guest."""
+        return self.subcommand in _BOOTING
+
+    @property
+    def lists(self) -> bool:
+        """Whether the guest only lists its tests."""
+        return bool(self.seen.list_tests or self.seen.list_tests_attr)
+
+
+def _own_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="scripts/kunit.py", description=_DESCRIPTION, epilog=_EXAMPLES, add_help=False,
+        usage="%(prog)s {run,config,build,exec,parse} [our flags] [upstream's flags] [glob]",
+        formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+    add_tree_arguments(parser)
+    parser.add_argument("--config", action="append", default=[], metavar="NAME",
+                        help="lay kunit/configs/NAME.config over .kunitconfig, in a build directory "
+                        "of its own; can be repeated")
+    parser.add_argument("--repeat", type=_count, default=1, metavar="N",
+                        help="boot N times; a verdict or a case that differs is a failure")
+    return parser
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 10000:
+        raise ValueError
+    return number
+
+
+def _upstream_parser() -> argparse.ArgumentParser:
+    """Upstream's flags that we have to look at; it accepts abbreviations, so we do."""
+    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+    for flag in ("build_dir", "cross_compile", "qemu_config", "filter", "filter_action",
+                 "run_isolated", "jobs"):
+        parser.add_argument(f"--{flag}")
+    parser.add_argument("--arch", default="um")
+    parser.add_argument("--timeout", type=int, default=300)
+    for flag in ("make_options", "kunitconfig", "kconfig_add", "kernel_args", "qemu_args"):
+        parser.add_argument(f"--{flag}", action="append", default=[])
+    for flag in ("alltests", "list_tests", "list_tests_attr"):
+        parser.add_argument(f"--{flag}", action="store_true")
+    parser.add_argument("--json", nargs="?", const="stdout")
+    parser.add_argument("--raw_output", nargs="?", const="all")
+    parser.add_argument("target", nargs="?", default="")
+    return parser
+
+
+_FLAGS = tuple(action.option_strings[0] for action in _upstream_parser()._actions  # pylint: disable=protected-access
+               if action.option_strings)
+
+# Upstream reads these two without a value when the next word could be one; so do we.
+_BARE = {"--json": "--json=stdout", "--raw_output": "--raw_output=kunit"}
+
+
+def full_flag(word: str) -> str:
+    """The upstream flag that a word of the command line stands for; "" when none, or not only one."""
+    name = word.partition("=")[0]
+    if not name.startswith("--") or len(name) < 3:
+        return ""
+    if name in _FLAGS:
+        return name
+    found = [flag for flag in _FLAGS if flag.startswith(name)]
+    return found[0] if len(found) == 1 else ""
+
+
+def map_flag(words: list[str], flag: str, change: Callable[[str], str]) -> list[str]:
+    """`words` with the value of each `flag` changed, spelt `--flag=VALUE` or `--flag VALUE`."""
+    out = list(words)
+    for i, word in enumerate(words):
+        if full_flag(word) != flag:
+            continue
+        if "=" in word:
+            name, _, value = word.partition("=")
+            out[i] = f"{name}={change(value)}"
+        elif i + 1 < len(words):
+            out[i + 1] = change(words[i + 1])
+    return out
+
+
+def without_flag(words: list[str], flag: str) -> list[str]:
+    """`words` without a flag and its value."""
+    out: list[str] = []
+    skip = False
+    for word in words:
+        if skip:
+            skip = False
+        elif full_flag(word) == flag:
+            skip = "=" not in word
+        else:
+            out.append(word)
+    return out
+
+
+def _absolute(value: str) -> str:
+    return str(Path(value).absolute())
+
+
+def _absolute_kunitconfig(value: str) -> str:
+    """A path from where the user is; else it is upstream's to find in the kernel tree."""
+    path = Path(value)
+    if path.is_file() or (path / ".kunitconfig").is_file():
+        return _absolute(value)
+    return value
+
+
+def _absolute_if_there(value: str) -> str:
+    return _absolute(value) if Path(value).exists() else value
+
+
+def _check_configs(names: list[str]) -> None:
+    for name in names:
+        known = sorted(path.stem for path in KUNIT_CONFIGS.glob("*.config"))
+        if not re.fullmatch(r"[\w.+-]+", name) or name not in known:
+            raise MhpError(Exit.USAGE, f"--config {name}: kunit/configs/ holds no {name}.config; "
+                           f"there are: {', '.join(known) or 'none yet'}")
+
+
+def help_text() -> str:
+    """Our part of --help."""
+    return _own_parser().format_help()
+
+
+def wants_help(argv: list[str]) -> bool:
+    """Whether the command line asks for help rather than for work."""
+    return not argv or any(word in ("-h", "--help") for word in argv)
+
+
+def parse(argv: list[str]) -> Options:
+    """Take a command line apart. Raises MhpError(USAGE) when no subcommand is on it.
+
+    Faults in our own flags end the program the way argparse does it: usage on stderr, status 2.
+    """
+    own, words = _own_parser().parse_known_args(argv)
+    if not words or words[0].startswith("-"):
+        raise MhpError(Exit.USAGE, f"say what to do first: one of {', '.join(SUBCOMMANDS)}\n"
+                       "for example: scripts/kunit.py run\n`scripts/kunit.py --help` tells more")
+    subcommand, *rest = words
+    if subcommand not in SUBCOMMANDS:
+        raise MhpError(Exit.USAGE, f"{subcommand}: no such subcommand; there are: "
+                       f"{', '.join(SUBCOMMANDS)}")
+    rest = [_BARE.get(word, word) for word in rest]
+    _check_configs(own.config)
+    if own.repeat > 1 and subcommand not in _BOOTING:
+        raise MhpError(Exit.USAGE, "--repeat goes with run or exec: it repeats the boot")
+    for flag, change in (("--build_dir", _absolute), ("--kunitconfig", _absolute_kunitconfig),
+                         ("--qemu_config", _absolute_if_there),
+                         ("--json", lambda v: v if v == "stdout" else _absolute(v))):
+        rest = map_flag(rest, flag, change)
+    try:
+        seen, unknown = _upstream_parser().parse_known_args(rest)
+    except argparse.ArgumentError as err:
+        raise MhpError(Exit.USAGE, str(err)) from err
+    if subcommand == "parse" and seen.target:
+        path = _absolute(seen.target)
+        rest = [path if word == seen.target else word for word in rest]
+        seen.target = path
+    return Options(subcommand, own.kdir, tuple(own.config), own.repeat, tuple(rest), seen,
+                   tuple(unknown), tuple(argv))

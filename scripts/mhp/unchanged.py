@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Is what the last build was made from still the same? Then a boot is enough.
+
+The stamp in the build directory holds all that a build depends on. It is taken before a build starts
+and written only after it succeeded; builddir.begin() removes it. So an edit made during a build, or a
+build that was cut off, is never taken for built.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import stat
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mhp.builddir import BuildDir
+from mhp.git import Git
+from mhp.state import write_whole
+
+# Variables that differ from terminal to terminal and mean nothing to a build. Any other variable can
+# mean something to make, which takes them all for its own.
+_NO_MATTER = ("_", "PWD", "OLDPWD", "SHLVL", "TERM", "COLORTERM", "COLUMNS", "LINES", "DISPLAY",
+              "WINDOWID", "MAIL", "LS_COLORS", "EDITOR", "VISUAL", "PAGER", "PS1", "LINUX", "PYTHONUNBUFFERED")
+_NO_MATTER_STARTS = ("SSH_", "XDG_", "DBUS_", "TMUX", "STY", "HIST", "LESS", "TERM_", "VTE_", "WAYLAND_",
+                     "GPG_", "PYTEST_", "MHP_", "GIT_", "CCACHE_", "SUDO_")
+
+Key = dict[str, Any]
+
+
+def _file(path: Path) -> str:
+    """Content hash of a file or link, or what it is instead."""
+    try:
+        status = path.lstat()
+        if stat.S_ISLNK(status.st_mode):
+            return f"link to {os.readlink(path)}"
+        if not stat.S_ISREG(status.st_mode):
+            return "no file"
+        with path.open("rb") as file:
+            return f"{status.st_mode & 0o111:o} {hashlib.file_digest(file, 'sha256').hexdigest()}"
+    except OSError as err:
+        return str(err.strerror)
+
+
+def _identity(path: str | os.PathLike[str] | None) -> str:
+    """A file's path, size and time of change; cheaper than its content and enough for a program."""
+    if path is None:
+        return "none"
+    try:
+        real = os.path.realpath(path)
+        status = os.stat(real)
+        return f"{real} {status.st_size} {status.st_mtime_ns}"
+    except OSError as err:
+        return str(err.strerror)
+
+
+def _tree(git: Git) -> Key:
+    """The commit, and every file that differs from it or is not in it."""
+    assert git.worktree
+    head = git.resolve("HEAD")
+    # v1 with -z: "XY path\0"; no renames, so there is always one path.
+    changed = git.names("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all")
+    return {"commit": head, "edits": {entry[3:]: _file(git.worktree / entry[3:]) for entry in changed}}
+
+
+def key(git: Git, asked: Sequence[str], make: Sequence[str], programs: Sequence[str],
+        env: Mapping[str, str]) -> Key:
+    """All that a build depends on, as of now.
+
+    asked: whatever was asked for on the command line and in config files. make: options for make.
+    programs: compiler and linker. env: the environment that make will have.
+    """
+    path = env.get("PATH", "")
+    return {
+        "tree": _tree(git),
+        "config": list(asked),
+        "make": list(make),
+        "programs": {name: _identity(shutil.which(name, path=path)) for name in programs},
+        # Packages bring headers, libraries and tools that no list of ours would be complete about.
+        "packages": _identity("/var/lib/dpkg/status"),
+        "environment": {name: value for name, value in sorted(env.items())
+                        if name not in _NO_MATTER and not name.startswith(_NO_MATTER_STARTS)},
+    }
+
+
+def _products(build: BuildDir, arch: str) -> Key:
+    return {".config": _file(build.config), "kernel": _identity(build.kernel(arch))}
+
+
+def difference(build: BuildDir, arch: str, now: Key) -> str | None:
+    """What has changed since the last complete build, for people; None when nothing has."""
+    try:
+        before = json.loads(build.stamp.read_bytes())
+        if _products(build, arch) != before["products"]:
+            return "the build directory was changed"
+        before = before["key"]
+        if before["tree"]["commit"] != now["tree"]["commit"]:
+            return "the prepared tree is at another commit"
+        old, new = before["tree"]["edits"], now["tree"]["edits"]
+        edited = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
+        if edited:
+            more = f" and {len(edited) - 1} more" if len(edited) > 1 else ""
+            return f"{edited[0]}{more} edited"
+        for part, text in (("config", "another config is asked for"), ("make", "other options for make"),
+                           ("programs", "another compiler"), ("packages", "packages were installed"),
+                           ("environment", "another environment")):
+            if before[part] != now[part]:
+                if part == "environment":
+                    names = {name for name in {*before[part], *now[part]}
+                             if before[part].get(name) != now[part].get(name)}
+                    return f"{text}: {', '.join(sorted(names)[:3])}"
+                return text
+        return None if before == now else "something else"
+    except FileNotFoundError:
+        return "there is no complete build yet"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return "the record of the last build cannot be read"
+
+
+def record(build: BuildDir, arch: str, before: Key) -> None:
+    """A build from `before` succeeded."""
+    text = json.dumps({"key": before, "products": _products(build, arch)})
+    write_whole(build.stamp, text.encode(errors="surrogateescape"))

@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Drive the prepared tree's own tools/testing/kunit/kunit.py: what it is given, and watching it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mhp import compiler, guard, kconfig
+from mhp.builddir import BuildDir
+from mhp.exits import MhpError
+from mhp.log import LIMIT_BYTES
+from mhp.options import Options
+from mhp.paths import KUNIT_CONFIGS, KUNITCONFIG, build_root
+from mhp.progress import Progress, say
+from mhp.run import shown
+from mhp.tree import PreparedTree
+
+PYTHON = "/usr/bin/python3"
+SCRIPT = Path("tools/testing/kunit/kunit.py")
+
+# Beyond upstream's own time-out, which only asks the guest to end.
+_EXTRA_SECONDS = 10
+# Upstream measures from when it starts the guest, we from when we see the log.
+_TIMER_SLACK = 0.5
+_SILENT_SECONDS = 3.0
+_COUNT_EVERY_SECONDS = 2.0
+_GUEST_DIR = "guest-"
+
+# What a `make` above us would hand down to the kernel's own make.
+_MAKE_VARIABLES = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "GNUMAKEFLAGS", "MAKE_TERMOUT",
+                   "MAKE_TERMERR", "MAKEFILES")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One command line at work: tree, build directory, and what was asked for."""
+
+    options: Options
+    tree: PreparedTree
+    build: BuildDir
+
+    @property
+    def arch(self) -> str:
+        """As in make's ARCH=."""
+        return str(self.options.seen.arch)
+
+    @property
+    def make_options(self) -> list[str]:
+        """The user's options for make, and ours that choose the compiler."""
+        given = self.options.seen.make_options
+        return compiler.make_options(given, self.options.seen.cross_compile or "")
+
+    @property
+    def kunitconfigs(self) -> list[Path]:
+        """The config files that are asked for; empty when it is upstream's default."""
+        seen = self.options.seen
+        if seen.kunitconfig or seen.alltests:
+            paths = [self.tree.path / name for name in seen.kunitconfig]
+            return [path / ".kunitconfig" if path.is_dir() else path for path in paths]
+        return [KUNITCONFIG] if self.arch == "um" else []
+
+    @property
+    def kconfig_lines(self) -> list[str]:
+        """Lines that go over the config files, the later ones win: our fragments, then the user's."""
+        lines = []
+        for name in self.options.configs:
+            lines += kconfig.fragment_lines(KUNIT_CONFIGS / f"{name}.config")
+        return lines + list(self.options.seen.kconfig_add)
+
+    def asked(self) -> kconfig.Options:
+        """Every option that is asked for."""
+        asked: kconfig.Options = {}
+        for path in self.kunitconfigs:
+            asked.update(kconfig.read(path))
+        asked.update(kconfig.parse(self.kconfig_lines))
+        return asked
+
+
+def build_dir(options: Options, tree: PreparedTree) -> BuildDir:
+    """The user's --build_dir, or build/ID/ARCH with a name for each --config."""
+    if options.seen.build_dir:
+        return BuildDir(Path(options.seen.build_dir))
+    return BuildDir(tree.build / "-".join([str(options.seen.arch), *options.configs]))
+
+
+def environment() -> dict[str, str]:
+    """The environment for upstream: as ours, without what a make above us adds."""
+    env = {name: value for name, value in os.environ.items() if name not in _MAKE_VARIABLES}
+    env["PYTHONUNBUFFERED"] = "1"
+    return compiler.environment(env)
+
+
+@contextmanager
+def guest_directory() -> Iterator[Path]:
+    """A directory for the files that UML makes for each guest, instead of ~/.uml."""
+    top = build_root() / "tmp"
+    top.mkdir(parents=True, exist_ok=True)
+    for left in top.glob(f"{_GUEST_DIR}*"):
+        owner = left.name[len(_GUEST_DIR):].partition("-")[0]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(left, ignore_errors=True)
+    path = Path(tempfile.mkdtemp(prefix=f"{_GUEST_DIR}{os.getpid()}-", dir=top))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def arguments(job: Job, subcommand: str, rest: Sequence[str], guest: Path, json: Path | None) -> list[str]:
+    """Upstream's command line. json: where its results go, None when the user has them elsewhere."""
+    seen = job.options.seen
+    words = [PYTHON, str(SCRIPT), subcommand]
+    if not seen.build_dir:
+        words.append(f"--build_dir={job.build.path}")
+    if not seen.kunitconfig and not seen.alltests:
+        words += [f"--kunitconfig={path}" for path in job.kunitconfigs]
+    for line in job.kconfig_lines[:len(job.kconfig_lines) - len(seen.kconfig_add)]:
+        words.append(f"--kconfig_add={line}")
+    words += [f"--make_options={option}" for option in job.make_options]
+    if subcommand in ("run", "exec"):
+        if json is not None:
+            words.append(f"--json={json}")
+        if job.arch == "um":
+            # A relative path: short, and without spaces, which end a kernel parameter.
+            words.append(f"--kernel_args=uml_dir={os.path.relpath(guest, job.tree.path)}")
+    return [*words, *rest]
+
+
+@dataclass
+class _Watch:
+    """Looks ten times a second at what upstream is doing: building, or running a guest."""
+
+    job: Job
+    building: bool
+    started: float = 0.0        # when the guest's log appeared
+    seconds: float = 0.0        # how long the guest has run
+    progress: Progress | None = None
+    _begun: float = field(default_factory=time.monotonic)
+    _counted: float = 0.0
+    _objects: int = 0
+    _since: float = field(default_factory=time.time)
+
+    def __call__(self) -> str | None:
+        now = time.monotonic()
+        try:
+            size = self.job.build.log.stat().st_size
+        except FileNotFoundError:
+            self._build(now)
+            return None
+        if not self.started:
+            self.started = now
+            self.done()
+        self.seconds = now - self.started
+        if size > LIMIT_BYTES:
+            return f"the guest was stopped: it had printed {LIMIT_BYTES >> 20} MiB"
+        if self.seconds > self.job.options.seen.timeout + _EXTRA_SECONDS:
+            return "time-out"
+        return None
+
+    def _build(self, now: float) -> None:
+        """Say how far the build is, once it takes long enough to wonder."""
+        if not self.building or now - self._begun < _SILENT_SECONDS:
+            return
+        if self.progress is None:
+            self.progress = Progress("building", None, "objects compiled")
+            self.progress.__enter__()  # pylint: disable=unnecessary-dunder-call
+        if now - self._counted > _COUNT_EVERY_SECONDS:
+            self._counted = now
+            self._objects = self.job.build.objects(self._since)
+        self.progress.at(self._objects)
+
+    def done(self, failed: type[BaseException] | None = None) -> None:
+        """The build is over, or the whole command; well, unless `failed`."""
+        if self.progress is not None:
+            self.progress.__exit__(failed, None, None)
+            self.progress = None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a call of upstream ended. booted: it came to start a guest, which ran `seconds`."""
+
+    ended: guard.Ended
+    booted: bool
+    seconds: float
+    command: str
+
+
+def call(job: Job, subcommand: str, rest: Sequence[str], *, stdout: int | None = None,
+         json: Path | None = None) -> Finished:
+    """Run upstream to its end, and nothing of it survives.
+
+    stdout: a descriptor for its stdout when that is not ours. json: where its results go.
+    """
+    job.build.log.unlink(missing_ok=True)
+    watch = _Watch(job, subcommand in ("run", "build"))
+    with guest_directory() as guest:
+        words = arguments(job, subcommand, rest, guest, json)
+        if stdout is None:
+            say(f"$ cd {job.tree.path} && {shown(words)}")
+        sys.stdout.flush()
+        ended = None
+        try:
+            ended = guard.supervise(words, cwd=job.tree.path, env=environment(), stdout=stdout,
+                                    watch=watch, remove=guest)
+        finally:
+            watch.done(None if ended and not ended.status else MhpError)
+    return Finished(ended, job.build.log.exists(), watch.seconds, shown(words))
+
+
+def timed_out(job: Job, finished: Finished) -> bool:
+    """Whether the guest ran for its whole time."""
+    return (finished.ended.stopped == "time-out"
+            or finished.seconds >= int(job.options.seen.timeout) - _TIMER_SLACK)
+
+
+def parse(tree: PreparedTree, words: Sequence[str]) -> guard.Ended:
+    """Upstream's `parse`, as the user typed it."""
+    sys.stdout.flush()
+    return guard.supervise([PYTHON, str(SCRIPT), "parse", *words], cwd=tree.path, env=environment())
+
+
+def parse_log(tree: PreparedTree, log: Path, json: Path, stdout: int | None = subprocess.DEVNULL,
+              rest: Sequence[str] = ()) -> guard.Ended:
+    """Upstream's parser on a log; its results go to `json`."""
+    json.unlink(missing_ok=True)
+    words = [PYTHON, str(SCRIPT), "parse", f"--json={json}", *rest, str(log)]
+    sys.stdout.flush()
+    return guard.supervise(words, cwd=tree.path, env=environment(), stdout=stdout)
+
+
+_ERROR = re.compile(r"\b(?:fatal )?error:|undefined reference|multiple definition|No space left"
+                    r"|cannot find |: syntax error")
+_MAKE_ERROR = re.compile(r"make.*\*\*\* ")
+_LINES_OF_AN_ERROR = 3
+_ERRORS_SHOWN = 10
+
+
+def error_lines(errors: bytes) -> list[str]:
+    """The lines of a failed build that matter: the first errors of compiler and linker with what they
+    point at, each once; else those of make; else the last ones."""
+    lines = errors.decode(errors="backslashreplace").splitlines()
+    shown: dict[str, list[str]] = {}
+    for i, line in enumerate(lines):
+        if _ERROR.search(line) and not _MAKE_ERROR.match(line):
+            shown.setdefault(line, lines[i:i + _LINES_OF_AN_ERROR])
+    if shown:
+        found = [line for part in list(shown.values())[:_ERRORS_SHOWN] for line in part]
+        more = len(shown) - _ERRORS_SHOWN
+        return found + ([f"{more} more errors"] if more > 0 else [])
+    return ([line for line in lines if _MAKE_ERROR.match(line)] or lines)[-_ERRORS_SHOWN:]
