@@ -123,7 +123,7 @@ def commit_date(git: Git, commit: str) -> str:
 def single_commit(git: Git, message: str, tree: str, parent: str | None, date: str) -> str:
     """A commit of ours of a whole tree, the same each time for the same arguments."""
     who = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in
-           (("NAME", "mhp-kunit"), ("EMAIL", "mhp-kunit@localhost"), ("DATE", date))}
+           (("NAME", "mhp-kunit"), ("EMAIL", "mhp-kunit@localhost"), ("DATE", f"@{date}"))}
     above = ["-p", parent] if parent else []
     return git.check("commit-tree", *above, "-m", message, tree, env=who).text
 

@@ -79,7 +79,7 @@ def _patches(part: str, directory: Path) -> list[Step]:
     found = []
     for path in read_series(directory):
         data = read_patch(path)
-        name = str(path.relative_to(paths.REPO)) if path.is_relative_to(paths.REPO) else str(path)
+        name = str(Path(*path.parts[-3:]))  # arch-shims/v6.12/NNNN-....patch
         found.append(Step(part, name, hashlib.sha256(data).hexdigest(), data, {}))
     return found
 

@@ -117,19 +117,17 @@ def touched(git: Git, diff: bytes, name: str) -> list[str]:
     if done.status != 0:
         raise MhpError(Exit.USAGE, f"{name}: not a patch that git can read: {done.error_tail}")
     paths: list[str] = []
-    fields = done.stdout.split(b"\0")
-    while fields and fields[0]:
-        added, _, rest = fields.pop(0).partition(b"\t")
-        first = rest.partition(b"\t")[2]
-        pair = [first] if first else [fields.pop(0), fields.pop(0)]
-        for raw in pair:
-            path = os.fsdecode(raw)
-            if added == b"-":
-                raise MhpError(Exit.USAGE, f"{name}: refused: binary change of {path!r}")
-            check_path(path, name)
-            paths.append(path)
+    for word in done.stdout.split(b"\0")[:-1]:
+        added, _deleted, raw = word.split(b"\t", 2)
+        if added == b"-":
+            raise MhpError(Exit.USAGE, f"{name}: refused: binary change of {os.fsdecode(raw)!r}")
+        paths.append(os.fsdecode(raw))
     if not paths:
         raise MhpError(Exit.USAGE, f"{name}: holds no change")
+    # Of a rename or copy git names only the target. A source that is missed here makes apply() fail.
+    paths += [os.fsdecode(raw) for raw in re.findall(rb"^(?:rename|copy) from ([^\"\n].*)$", diff, re.MULTILINE)]
+    for path in paths:
+        check_path(path, name)
     return list(dict.fromkeys(paths))
 
 
@@ -218,7 +216,7 @@ def _explain(name: str, diff: bytes, said: str) -> str:
     for error in re.finditer(r"^error: (.*)$", said, re.MULTILINE):
         place = re.fullmatch(r"patch failed: (.*):(\d+)", error[1])
         if not place:
-            if not error[1].endswith("patch does not apply"):
+            if not error[1].endswith(("patch does not apply", "while searching for:")):
                 lines.append(f"  {error[1]}")
             continue
         number, hunk = _find_hunk(diff.decode(errors="backslashreplace"), place[1], int(place[2]))

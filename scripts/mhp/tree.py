@@ -276,11 +276,15 @@ def _update(place: Path, known: State, fresh: State, drop_edits: bool) -> State:
                        f"change. Finish it, or give it up with `git {operation.split()[0]} --abort`")
     if (fresh.origin, fresh.shims) != (known.origin, known.shims):
         _announce(fresh)
-    fresh = replace(fresh, chain=chain.build(git, fresh.base, steps, known), inputs=fingerprint)
+    pruned = not git.existing([known.base])
+    fresh = replace(fresh, inputs=fingerprint,
+                    chain=chain.build(git, fresh.base, steps, State() if pruned else known))
     for link in fresh.chain:
         if link.notes and link not in known.chain:
             say(f"{link.name} applied, but not as it was written:\n{worktree.listing(link.notes)}")
-    if drop_edits:
+    if pruned:
+        _move(place, git, known, _pruned_tree(git, known, head), fresh.tip)
+    elif drop_edits:
         discard.save(place, git, head, known, fresh.tip)
         target = fresh.tip
         state.save(place, replace(known, move=None))
@@ -288,16 +292,33 @@ def _update(place: Path, known: State, fresh: State, drop_edits: bool) -> State:
     else:
         target = _target(git, head, known, fresh)
         if target != head:
-            worktree.prepare_move(git, head, target)
-            state.save(place, replace(known, move=(head, target)))
-            try:
-                worktree.move(git, head, target)
-            except MhpError as err:
-                if err.status == Exit.UNEXPORTED:
-                    state.save(place, known)
-                raise
+            _move(place, git, known, head, target)
     state.save(place, fresh)
     return fresh
+
+
+def _move(place: Path, git: Git, known: State, old: str, new: str) -> None:
+    worktree.prepare_move(git, old, new)
+    state.save(place, replace(known, move=(old, new)))
+    try:
+        worktree.move(git, old, new)
+    except MhpError as err:
+        if err.status == Exit.UNEXPORTED:
+            state.save(place, known)
+        raise
+
+
+def _pruned_tree(git: Git, known: State, head: str) -> str:
+    """What stands in for HEAD when the kernel commit below it is gone from the user's repository.
+
+    The index still lists every file of it. That is enough when nothing was committed or staged on top.
+    """
+    listed = git.text("write-tree", "--missing-ok")
+    if head == known.tip and f"tree {listed}" == git.text("cat-file", "commit", head).splitlines()[0]:
+        return listed
+    raise MhpError(Exit.UNEXPORTED, f"commit {known.base[:12]} of {known.kdir}, which {git.worktree} stands "
+                   "on, is gone (git gc), and you have commits or staged edits on top. Save them (`git show`, "
+                   "or copy the files), then remove that directory; it is made anew")
 
 
 def _target(git: Git, head: str, known: State, fresh: State) -> str:

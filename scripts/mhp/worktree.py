@@ -74,19 +74,20 @@ def prepare_move(git: Git, old: str, new: str) -> None:
     MhpError(UNEXPORTED); no file is changed either way.
     """
     check_lock(git)
-    _settle(git, git.changes(old, new))
+    _settle(git, old, git.changes(old, new))
 
 
 def move(git: Git, old: str, new: str) -> None:
-    """Take HEAD, index and files from commit `old` (the present HEAD) to `new`, after prepare_move().
+    """Take HEAD, index and files from `old` (what HEAD holds) to commit `new`, after prepare_move().
 
     When git still refuses, MhpError(UNEXPORTED) is raised and nothing is changed; on a full disk
     MhpError(INTERNAL), and repair() puts right what was begun.
     """
+    head = git.text("rev-parse", "HEAD")
     done = git.run("read-tree", "-m", "-u", "--no-recurse-submodules", old, new)
     if done.status != 0:
         raise _refused(git, done.error_tail)
-    git.check("update-ref", "-m", "mhp-kunit: prepared anew", "HEAD", new, old)
+    git.check("update-ref", "-m", "mhp-kunit: prepared anew", "HEAD", new, head)
 
 
 def repair(git: Git, old: str, new: str) -> None:
@@ -103,7 +104,7 @@ def repair(git: Git, old: str, new: str) -> None:
     index = {entry.path: entry for entry in _index_entries(git, names)}
     if names and all(_same(index.get(_path(pair)), pair[1]) for pair in changes):
         # The files and the index are there; only HEAD is not.
-        git.check("update-ref", "-m", "mhp-kunit: repaired", "HEAD", new, old)
+        git.check("update-ref", "-m", "mhp-kunit: repaired", "HEAD", new)
         return
     foreign = [_path(pair) for pair in changes if not _is_ours(git, pair)]
     if foreign:
@@ -141,13 +142,13 @@ def listing(names: list[str] | tuple[str, ...], most: int = 12) -> str:
     return "\n".join(shown)
 
 
-def _settle(git: Git, changes: Changes) -> None:
+def _settle(git: Git, old: str, changes: Changes) -> None:
     """See to it that no file of a move is edited; those that hold the new content are recorded."""
     git.run("update-index", "-q", "--refresh")
     names = [_path(pair) for pair in changes]
     dirty = set(_limited(git, names, "diff-files", "--name-only", "-z"))
-    dirty |= set(_limited(git, names, "diff-index", "--cached", "--name-only", "-z", "HEAD"))
-    dirty |= {new.path for old, new in changes if new and old is None and os.path.lexists(_file(git, new.path))}
+    dirty |= set(_limited(git, names, "diff-index", "--cached", "--name-only", "-z", old))
+    dirty |= {new.path for gone, new in changes if new and gone is None and os.path.lexists(_file(git, new.path))}
     blocked, ready = [], []
     for pair in changes:
         if _path(pair) in dirty:
@@ -155,7 +156,7 @@ def _settle(git: Git, changes: Changes) -> None:
     if blocked:
         raise MhpError(Exit.UNEXPORTED, "the prepared tree has edits in files that must change, so nothing "
                        f"was touched:\n{listing([_path(pair) for pair in blocked])}\n{_ADVICE}")
-    lines = b"".join(_index_line(new, _path((old, new))) for old, new in ready)
+    lines = b"".join(map(_index_line, ready))
     if lines:
         git.check("update-index", "-z", "--index-info", input=lines)
         git.run("update-index", "-q", "--refresh")
@@ -191,9 +192,13 @@ def _joined(names: list[str]) -> bytes:
     return b"".join(os.fsencode(name) + b"\0" for name in names)
 
 
-def _index_line(entry: Entry | None, path: str) -> bytes:
-    mode, oid = (entry.mode, entry.oid) if entry else ("0", "0" * 40)
-    return os.fsencode(f"{mode} {oid}\t{path}") + b"\0"
+def _index_line(pair: tuple[Entry | None, Entry | None]) -> bytes:
+    """The new side of a change, for `git update-index --index-info`."""
+    old, new = pair
+    if new:
+        return os.fsencode(f"{new.mode} {new.oid}\t{new.path}") + b"\0"
+    assert old
+    return os.fsencode(f"0 {'0' * len(old.oid)}\t{old.path}") + b"\0"
 
 
 def _limited(git: Git, names: list[str], *command: str) -> list[str]:

@@ -2,6 +2,7 @@
 """Kills and full disks at every step of preparing, and what the next run makes of them."""
 
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -118,15 +119,17 @@ def test_half_moved_then_edited_can_be_discarded(world: World) -> None:
     clean_and_complete(world)
 
 
-@pytest.mark.parametrize("after", range(1, 6))
-def test_killed_while_mm_patches_are_replaced(world: World, after: int) -> None:
+@pytest.mark.parametrize("victim, name, after", [
+    (Path, "rename", 1), (series_files, "finish", 1), (series_files, "write_whole", 1),
+    (series_files, "write_whole", 3), (shutil, "rmtree", 2), (state, "save", 1)])
+def test_killed_while_mm_patches_are_replaced(world: World, victim: object, name: str, after: int) -> None:
     world.mm_patch(1)
     world.mm_patch(2)
     write(world.patches, {"known-bad/x.patch": "x\n"})
     prepared = world.prepare()
     git(world.linux, "reset", "-q", "--hard", "HEAD^")
     world.commit("mm/page_alloc.c", "return 3;", "return 33;", "mm: other")
-    die_in(series_files, "write_whole", after, lambda: series.refresh(prepared))
+    die_in(victim, name, after, lambda: series.refresh(prepared))
     prepared = tree.existing(world.kernel)
     series.refresh(prepared)
     names = sorted(path.name for path in world.patches.iterdir())
