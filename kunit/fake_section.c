@@ -259,10 +259,12 @@ int fake_plug(struct kunit *test, struct fake_range range,
 	}
 	p->res->flags |= IORESOURCE_SYSRAM;
 
+	mhp_validate_expect_bare(range.pfn, range.nr_pages, true);
 	mem_hotplug_begin();
 	err = arch_add_memory(0, range.start, range.size, &params);
 	mem_hotplug_done();
 	if (err) {
+		mhp_validate_expect_bare(range.pfn, range.nr_pages, false);
 		release_mem_region(range.start, range.size);
 		kfree(p);
 	} else {
@@ -277,6 +279,7 @@ static void unplug(struct plugged *p)
 	mem_hotplug_begin();
 	arch_remove_memory(p->range.start, p->range.size, p->altmap, NULL);
 	mem_hotplug_done();
+	mhp_validate_expect_bare(p->range.pfn, p->range.nr_pages, false);
 	release_mem_region(p->range.start, p->range.size);
 	list_del(&p->list);
 	kfree(p);
@@ -457,7 +460,7 @@ int fake_world_init(struct kunit *test)
 	INIT_LIST_HEAD(&w->actions);
 	w->next = FAKE_BASE;
 	test->priv = w;
-	mhp_validate(test, "before the case");
+	mhp_validate(test, "the fixture's set-up");
 	mhp_state_take(&w->before);
 	return 0;
 }
@@ -480,7 +483,7 @@ void fake_world_exit(struct kunit *test)
 	put_back_sections(test);
 	/* Usage maps of removed sections are freed by RCU. */
 	rcu_barrier();
-	mhp_validate(test, "after the case");
+	mhp_validate(test, "the fixture's clean-up");
 	mhp_state_take(&after);
 	mhp_state_expect_equal(test, &world(test)->before, &after);
 }

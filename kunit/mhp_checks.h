@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef MHP_CHECKS_H
+#define MHP_CHECKS_H
+
+/* Between the files of the validator; tests include mhp_validate.h. */
+
+#include <linux/memory.h>
+#include <linux/memory_hotplug.h>
+#include <linux/memremap.h>
+#include <linux/mm.h>
+#include <linux/mmzone.h>
+
+#include "mhp_validate.h"
+
+/**
+ * struct mhp_zone_survey - what is really there of a zone, in pages
+ * @present: online pages of System RAM
+ * @early: those of them in sections that were there at boot
+ * @unmanaged: those of them that the page allocator never had
+ * @isolated: pageblocks that are MIGRATE_ISOLATE
+ * @expected_isolated: those of them that a test says are right
+ * @start_pfn: first online page
+ * @end_pfn: page after the last online one
+ */
+struct mhp_zone_survey {
+	unsigned long present;
+	unsigned long early;
+	unsigned long unmanaged;
+	unsigned long isolated;
+	unsigned long expected_isolated;
+	unsigned long start_pfn;
+	unsigned long end_pfn;
+};
+
+/**
+ * struct mhp_ctx - a validation that is running
+ * @found: where violations go
+ * @name: the check that is running
+ * @nr_of_check: violations that it found
+ * @zones: what is really there, see mhp_survey_of(); filled by check_online_pages()
+ */
+struct mhp_ctx {
+	struct mhp_violations *found;
+	const char *name;
+	unsigned int nr_of_check;
+	struct mhp_zone_survey *zones;
+};
+
+/**
+ * struct mhp_boot - what was so when the first validation looked
+ * @early_sections: sections that are IS_EARLY
+ * @last_early_section: the last of them
+ * @memmap_extra: nr_memmap_pages that are no memmap of sections
+ * @memmap_boot_extra: nr_memmap_boot_pages that are no memmap of sections
+ * @zone_start_pfn: per zone, see mhp_zone_index()
+ * @zone_end_pfn: per zone
+ */
+struct mhp_boot {
+	unsigned long early_sections;
+	unsigned long last_early_section;
+	long memmap_extra;
+	long memmap_boot_extra;
+	unsigned long *zone_start_pfn;
+	unsigned long *zone_end_pfn;
+};
+
+extern struct mhp_boot mhp_boot;
+
+__printf(2, 3) void mhp_violation(struct mhp_ctx *ctx, const char *fmt, ...);
+bool mhp_is_bare(unsigned long pfn);
+bool mhp_is_isolation_expected(unsigned long pfn);
+
+static inline unsigned int mhp_zone_index(struct zone *zone)
+{
+	return zone_to_nid(zone) * MAX_NR_ZONES + zone_idx(zone);
+}
+
+static inline struct mhp_zone_survey *mhp_survey_of(struct mhp_ctx *ctx,
+						    struct zone *zone)
+{
+	return &ctx->zones[mhp_zone_index(zone)];
+}
+
+static inline unsigned long mhp_sections_per_block(void)
+{
+	return PHYS_PFN(memory_block_size_bytes()) / PAGES_PER_SECTION;
+}
+
+#define MHP_MEMMAP_BYTES(nr_pages)	((nr_pages) * sizeof(struct page))
+
+/**
+ * struct mhp_name - what a violation calls something
+ * @s: the name; lives as long as the expression that made it
+ */
+struct mhp_name {
+	char s[80];
+};
+
+struct mhp_name section_name(unsigned long section_nr);
+struct mhp_name block_name(struct memory_block *mem);
+struct mhp_name zone_name(struct zone *zone);
+
+static inline bool mhp_zone_is_device(struct zone *zone)
+{
+#ifdef CONFIG_ZONE_DEVICE
+	return zone_idx(zone) == ZONE_DEVICE;
+#else
+	return false;
+#endif
+}
+
+/* Sections: mhp_validate_sections.c */
+void check_section_flags(struct mhp_ctx *ctx);
+void check_section_usage(struct mhp_ctx *ctx);
+void check_subsection_map(struct mhp_ctx *ctx);
+void check_offline_memmap(struct mhp_ctx *ctx);
+bool mhp_has_memmap(unsigned long pfn);
+bool mhp_is_device_pfn(unsigned long pfn);
+
+/* Memory blocks and resources: mhp_validate_blocks.c */
+void check_block_sections(struct mhp_ctx *ctx);
+void check_bare_sections(struct mhp_ctx *ctx);
+void check_block_state(struct mhp_ctx *ctx);
+void check_block_zone(struct mhp_ctx *ctx);
+void check_block_altmap(struct mhp_ctx *ctx);
+void check_memory_groups(struct mhp_ctx *ctx);
+void check_system_ram(struct mhp_ctx *ctx);
+
+/* The memmap: mhp_validate_vmemmap.c */
+void check_vmemmap_mapping(struct mhp_ctx *ctx);
+void check_vmemmap_backing(struct mhp_ctx *ctx);
+void check_memmap_counters(struct mhp_ctx *ctx);
+unsigned long mhp_mapped_memmap(void);
+void mhp_memmap_counters(unsigned long *pages, unsigned long *boot_pages);
+void mhp_expected_memmap(unsigned long *pages, unsigned long *boot_pages);
+
+/* Pages, zones and nodes: mhp_validate_zones.c */
+void check_online_pages(struct mhp_ctx *ctx);
+void check_zone_present(struct mhp_ctx *ctx);
+void check_zone_managed(struct mhp_ctx *ctx);
+void check_zone_span(struct mhp_ctx *ctx);
+void check_zone_contiguous(struct mhp_ctx *ctx);
+void check_node(struct mhp_ctx *ctx);
+void check_zonelists(struct mhp_ctx *ctx);
+void check_totalram(struct mhp_ctx *ctx);
+void check_max_pfn(struct mhp_ctx *ctx);
+
+/* The page allocator: mhp_validate_buddy.c */
+void check_isolation(struct mhp_ctx *ctx);
+void check_free_lists(struct mhp_ctx *ctx);
+void check_pcp(struct mhp_ctx *ctx);
+
+#endif /* MHP_CHECKS_H */

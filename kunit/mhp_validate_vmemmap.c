@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Checks of the virtual memmap: what the page tables of the kernel map of it,
+ * which pages are behind that, and the counters in /proc/vmstat.
+ *
+ *	vmemmap    | sec 0 | sec 1 |  ..  | sec n |  ..  |
+ *	             mapped  mapped  none   mapped  none
+ *	pages        boot    boot           page allocator, or the altmap
+ */
+
+#include <linux/bitmap.h>
+#include <linux/pgtable.h>
+
+#include "mhp_checks.h"
+
+/*
+ * The hash MMU of powerpc keeps the vmemmap out of the page tables of init_mm:
+ * there is nothing to be walked, and these checks find nothing.
+ */
+static bool is_in_page_tables(void)
+{
+#ifdef CONFIG_PPC64
+	return radix_enabled();
+#else
+	return true;
+#endif
+}
+
+/**
+ * struct leaf - a mapping that was found
+ * @addr: first byte
+ * @size: bytes
+ * @pfn: first page of what backs it
+ */
+struct leaf {
+	unsigned long addr;
+	unsigned long size;
+	unsigned long pfn;
+};
+
+struct walk {
+	void (*fn)(struct leaf *leaf, void *arg);
+	void *arg;
+};
+
+/* A leaf at any level has the layout of a PTE on the architectures we run on. */
+static void found_leaf(struct walk *walk, unsigned long addr, unsigned long size, pte_t pte)
+{
+	const unsigned long start = ALIGN_DOWN(addr, size);
+	struct leaf leaf = { .addr = start, .size = size, .pfn = pte_pfn(pte) };
+
+	walk->fn(&leaf, walk->arg);
+}
+
+static void walk_ptes(struct walk *walk, pmd_t *pmd, unsigned long addr, unsigned long end)
+{
+	pte_t *pte = pte_offset_kernel(pmd, addr);
+
+	for (; addr < end; addr += PAGE_SIZE, pte++) {
+		pte_t entry = ptep_get(pte);
+
+		if (pte_present(entry))
+			found_leaf(walk, addr, PAGE_SIZE, entry);
+	}
+}
+
+static void walk_pmds(struct walk *walk, pud_t *pud, unsigned long addr, unsigned long end)
+{
+	pmd_t *pmd = pmd_offset(pud, addr);
+	unsigned long next;
+
+	for (; addr < end; addr = next, pmd++) {
+		next = pmd_addr_end(addr, end);
+		if (!pmd_present(*pmd))
+			continue;
+		if (pmd_leaf(*pmd))
+			found_leaf(walk, addr, PMD_SIZE, *(pte_t *)pmd);
+		else
+			walk_ptes(walk, pmd, addr, next);
+	}
+}
+
+static void walk_puds(struct walk *walk, p4d_t *p4d, unsigned long addr, unsigned long end)
+{
+	pud_t *pud = pud_offset(p4d, addr);
+	unsigned long next;
+
+	for (; addr < end; addr = next, pud++) {
+		next = pud_addr_end(addr, end);
+		if (!pud_present(*pud))
+			continue;
+		if (pud_leaf(*pud))
+			found_leaf(walk, addr, PUD_SIZE, *(pte_t *)pud);
+		else
+			walk_pmds(walk, pud, addr, next);
+	}
+}
+
+static void walk_p4ds(struct walk *walk, pgd_t *pgd, unsigned long addr, unsigned long end)
+{
+	p4d_t *p4d = p4d_offset(pgd, addr);
+	unsigned long next;
+
+	for (; addr < end; addr = next, p4d++) {
+		next = p4d_addr_end(addr, end);
+		if (p4d_present(*p4d))
+			walk_puds(walk, p4d, addr, next);
+	}
+}
+
+/*
+ * Calls @fn for what is mapped of the memmap of pages [pfn, end_pfn).  The page
+ * tables change only under mem_hotplug_lock, which is held.
+ */
+static void walk_memmap(unsigned long pfn, unsigned long end_pfn,
+			void (*fn)(struct leaf *leaf, void *arg), void *arg)
+{
+	struct walk walk = { .fn = fn, .arg = arg };
+	unsigned long addr = (unsigned long)pfn_to_page(pfn) & PAGE_MASK;
+	unsigned long end = PAGE_ALIGN((unsigned long)pfn_to_page(end_pfn));
+	unsigned long next;
+	pgd_t *pgd;
+
+	for (; addr < end; addr = next) {
+		pgd = pgd_offset_k(addr);
+		next = pgd_addr_end(addr, end);
+		if (pgd_present(*pgd))
+			walk_p4ds(&walk, pgd, addr, next);
+	}
+}
+
+static void walk_whole_memmap(void (*fn)(struct leaf *leaf, void *arg), void *arg)
+{
+	walk_memmap(0, PHYS_PFN(PHYSMEM_END) + 1, fn, arg);
+}
+
+/* The pages whose struct pages are, in part, in a leaf */
+static unsigned long first_pfn_of(const struct leaf *leaf)
+{
+	return (leaf->addr - (unsigned long)vmemmap) / sizeof(struct page);
+}
+
+static unsigned long last_pfn_of(const struct leaf *leaf)
+{
+	return (leaf->addr + leaf->size - 1 - (unsigned long)vmemmap) / sizeof(struct page);
+}
+
+/* Bytes of a leaf that are the memmap of pages [pfn, end_pfn) */
+static unsigned long overlap(const struct leaf *leaf, unsigned long pfn, unsigned long end_pfn)
+{
+	unsigned long start = (unsigned long)pfn_to_page(pfn);
+	unsigned long end = (unsigned long)pfn_to_page(end_pfn);
+
+	start = max(start, leaf->addr);
+	end = min(end, leaf->addr + leaf->size);
+	return start < end ? end - start : 0;
+}
+
+struct mapping {
+	struct mhp_ctx *ctx;
+	unsigned long mapped;	/* bytes that have to be mapped, and are */
+	unsigned long pfn;	/* a sub-section, */
+	bool has_memmap;	/* and whether it has to be mapped */
+};
+
+/* Neighbours ask about the same sub-section, mostly. */
+static bool has_memmap(struct mapping *mapping, unsigned long pfn)
+{
+	if (mapping->pfn != pfn) {
+		mapping->pfn = pfn;
+		mapping->has_memmap = mhp_has_memmap(pfn);
+	}
+	return mapping->has_memmap;
+}
+
+static void mapping_leaf(struct leaf *leaf, void *arg)
+{
+	unsigned long pfn = SUBSECTION_ALIGN_DOWN(first_pfn_of(leaf));
+	const unsigned long last = last_pfn_of(leaf);
+	struct mapping *mapping = arg;
+	bool wanted = false;
+
+	for (; pfn <= last; pfn += PAGES_PER_SUBSECTION) {
+		if (!has_memmap(mapping, pfn))
+			continue;
+		wanted = true;
+		mapping->mapped += overlap(leaf, pfn, pfn + PAGES_PER_SUBSECTION);
+	}
+	if (!wanted)
+		mhp_violation(mapping->ctx,
+			      "%s: the memmap of absent pfn %#lx-%#lx is still mapped, to pfn %#lx",
+			      section_name(pfn_to_section_nr(first_pfn_of(leaf))).s,
+			      first_pfn_of(leaf), last, leaf->pfn);
+}
+
+static void count_leaf(struct leaf *leaf, void *arg)
+{
+	*(unsigned long *)arg += leaf->size;
+}
+
+/* Names the sub-sections that are not mapped; slow. */
+static void find_unmapped(struct mhp_ctx *ctx)
+{
+	unsigned long nr, pfn;
+
+	for (nr = next_present_section_nr(-1); nr != -1; nr = next_present_section_nr(nr)) {
+		for (pfn = section_nr_to_pfn(nr); pfn < section_nr_to_pfn(nr + 1);
+		     pfn += PAGES_PER_SUBSECTION) {
+			unsigned long bytes = 0;
+
+			if (!mhp_has_memmap(pfn))
+				continue;
+			walk_memmap(pfn, pfn + PAGES_PER_SUBSECTION, count_leaf, &bytes);
+			if (bytes < MHP_MEMMAP_BYTES(PAGES_PER_SUBSECTION))
+				mhp_violation(ctx,
+					      "%s: present, but only %lu of the %lu bytes of the memmap of pfn %#lx-%#lx are mapped",
+					      section_name(nr).s, bytes,
+					      MHP_MEMMAP_BYTES(PAGES_PER_SUBSECTION),
+					      pfn, pfn + PAGES_PER_SUBSECTION - 1);
+		}
+	}
+}
+
+static unsigned long expected_bytes(void)
+{
+	unsigned long nr, pages = 0;
+
+	for (nr = next_present_section_nr(-1); nr != -1; nr = next_present_section_nr(nr)) {
+		struct mem_section *ms = __nr_to_section(nr);
+
+		if (early_section(ms))
+			pages += PAGES_PER_SECTION;
+		else if (ms->usage)
+			pages += PAGES_PER_SUBSECTION *
+				 bitmap_weight(ms->usage->subsection_map,
+					       SUBSECTIONS_PER_SECTION);
+	}
+	return MHP_MEMMAP_BYTES(pages);
+}
+
+/* The memmap of what is present is mapped, and of nothing else. */
+void check_vmemmap_mapping(struct mhp_ctx *ctx)
+{
+	struct mapping mapping = { .ctx = ctx, .pfn = -1 };
+
+	if (!is_in_page_tables())
+		return;
+	walk_whole_memmap(mapping_leaf, &mapping);
+	if (mapping.mapped == expected_bytes())
+		return;
+	ctx->found->memmap_unsafe = true;
+	find_unmapped(ctx);
+}
+
+/**
+ * mhp_mapped_memmap() - how much of the vmemmap is mapped
+ *
+ * Return: bytes; 0 where the page tables do not tell.
+ */
+unsigned long mhp_mapped_memmap(void)
+{
+	unsigned long bytes = 0;
+
+	if (is_in_page_tables())
+		walk_whole_memmap(count_leaf, &bytes);
+	return bytes;
+}
+
+static bool is_in_altmap(const struct vmem_altmap *altmap, unsigned long pfn)
+{
+	return pfn >= altmap->base_pfn + altmap->reserve &&
+	       pfn < altmap->base_pfn + altmap->reserve + altmap->free;
+}
+
+/* What the memmap of a section may be backed by */
+struct home {
+	struct mhp_ctx *ctx;
+	unsigned long section_nr;	/* of which the rest tells */
+	struct vmem_altmap *altmap;
+	bool bare;
+};
+
+static void look_up_home(struct home *home, unsigned long pfn)
+{
+	struct memory_block *mem = find_memory_block(pfn_to_section_nr(pfn));
+	struct dev_pagemap *pgmap = NULL;
+
+	home->section_nr = pfn_to_section_nr(pfn);
+	home->bare = mhp_is_bare(pfn);
+	home->altmap = NULL;
+	if (mem) {
+		home->altmap = mem->altmap;
+		put_device(&mem->dev);
+	} else if (!home->bare) {
+		pgmap = get_dev_pagemap(pfn, NULL);
+		if (pgmap)
+			home->altmap = pgmap_altmap(pgmap);
+		put_dev_pagemap(pgmap);
+	}
+}
+
+static void backing_leaf(struct leaf *leaf, void *arg)
+{
+	unsigned long pfn = first_pfn_of(leaf);
+	struct home *home = arg;
+	struct page *page;
+
+	/* Sub-sections of one section can belong to several devices. */
+	if (pfn_to_section_nr(pfn) != home->section_nr ||
+	    (!early_section(__pfn_to_section(pfn)) && !online_section_nr(home->section_nr)))
+		look_up_home(home, pfn);
+
+	if (home->altmap) {
+		if (!is_in_altmap(home->altmap, leaf->pfn))
+			mhp_violation(home->ctx,
+				      "%s: the memmap of pfn %#lx is in pfn %#lx, outside of its altmap (pfn %#lx-%#lx)",
+				      section_name(home->section_nr).s, pfn, leaf->pfn,
+				      home->altmap->base_pfn + home->altmap->reserve,
+				      home->altmap->base_pfn + home->altmap->reserve +
+				      home->altmap->free - 1);
+		return;
+	}
+	/* A test that adds sections itself may bring an altmap, and does not tell. */
+	if (home->bare && mhp_is_bare(leaf->pfn))
+		return;
+	page = pfn_to_online_page(leaf->pfn);
+	if (!page)
+		mhp_violation(home->ctx,
+			      "%s: the memmap of pfn %#lx is in pfn %#lx, which is not online",
+			      section_name(home->section_nr).s, pfn, leaf->pfn);
+	else if (PageBuddy(page))
+		mhp_violation(home->ctx, "%s: the memmap of pfn %#lx is in pfn %#lx, which is free",
+			      section_name(home->section_nr).s, pfn, leaf->pfn);
+}
+
+/* The memmap is in pages that are in use, or in the altmap it was given. */
+void check_vmemmap_backing(struct mhp_ctx *ctx)
+{
+	struct home home = { .ctx = ctx, .section_nr = -1 };
+
+	if (is_in_page_tables())
+		walk_whole_memmap(backing_leaf, &home);
+}
