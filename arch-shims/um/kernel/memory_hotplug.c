@@ -13,6 +13,7 @@
 #include <linux/mm.h>
 #include <as-layout.h>
 #include <hotplug.h>
+#include <kern_util.h>
 #include <mem_user.h>
 #include <os.h>
 

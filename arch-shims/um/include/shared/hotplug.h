@@ -5,6 +5,13 @@
 /* arch/um/kernel/system_ram.c */
 void setup_system_ram(void);
 
+#ifdef CONFIG_NUMA
+/* arch/um/kernel/numa.c */
+void setup_nodes(void);
+#else
+static inline void setup_nodes(void) { }
+#endif
+
 /* The host's side of memory hotplug: arch/um/os-Linux/hotplug.c */
 int os_grow_file(int fd, unsigned long long size);
 int os_release_memory(void *addr, unsigned long len, int fd,

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory that is there from boot takes part in hotplug like any other.
+ */
+
+#include <linux/init.h>
+#include <linux/ioport.h>
+#include <linux/memblock.h>
+#include <linux/mm.h>
+#include <linux/string.h>
+
+#include "fake_section.h"
+#include "mhp_validate.h"
+
+static int count_pages(unsigned long pfn, unsigned long nr_pages, void *arg)
+{
+	unsigned long *sum = arg;
+
+	*sum += nr_pages;
+	return 0;
+}
+
+/* Every page of a zone is accounted for in the resource tree. */
+static void boot_memory_is_system_ram(struct kunit *test)
+{
+	struct pglist_data *pgdat = NODE_DATA(0);
+	unsigned long sum = 0;
+
+	walk_system_ram_range(pgdat->node_start_pfn, pgdat->node_spanned_pages,
+			      &sum, count_pages);
+	KUNIT_EXPECT_EQ(test, sum, pgdat->node_present_pages);
+}
+
+struct boot_block {
+	struct fake_range range;
+	bool found;
+};
+
+
+/*
+ * Boot blocks often hold something unmovable, and which do differs from boot to
+ * boot.  Offline the first one that lets itself be offlined.
+ */
+static int try_offline(struct memory_block *mem, void *arg)
+{
+	struct boot_block *block = arg;
+
+	if (mem->state != MEM_ONLINE || device_offline(&mem->dev))
+		return 0;
+	block->range.start = PFN_PHYS(section_nr_to_pfn(mem->start_section_nr));
+	block->range.size = memory_block_size_bytes();
+	block->range.pfn = PHYS_PFN(block->range.start);
+	block->range.nr_pages = PHYS_PFN(block->range.size);
+	block->range.nr_blocks = 1;
+	block->found = true;
+	return 1;
+}
+
+static void boot_block_offline_online(struct kunit *test)
+{
+	struct boot_block block = {};
+
+	lock_device_hotplug();
+	walk_memory_blocks(0, PFN_PHYS(max_pfn), &block, try_offline);
+	unlock_device_hotplug();
+	mhp_validate(test, "device_offline of a boot block");
+	KUNIT_ASSERT_TRUE_MSG(test, block.found, "no boot block could go offline");
+
+	KUNIT_EXPECT_FALSE(test, fake_is_online(block.range));
+	KUNIT_ASSERT_EQ(test, fake_online(test, block.range, MMOP_ONLINE), 0);
+	KUNIT_EXPECT_TRUE(test, fake_is_online(block.range));
+}
+
+/* ZONE_MOVABLE has boot memory exactly when the command line asks for it. */
+static void movable_zone_as_asked_for(struct kunit *test)
+{
+	bool asked = strstr(saved_command_line, "movablecore=") ||
+		     strstr(saved_command_line, "kernelcore=");
+
+	KUNIT_EXPECT_EQ(test, asked, populated_zone(fake_zone(ZONE_MOVABLE)));
+}
+
+static struct kunit_case boot_memory_cases[] = {
+	KUNIT_CASE(boot_memory_is_system_ram),
+	KUNIT_CASE(boot_block_offline_online),
+	KUNIT_CASE(movable_zone_as_asked_for),
+	{}
+};
+
+static struct kunit_suite boot_memory_suite = {
+	.name = "mhp_boot_memory",
+	.init = fake_world_init,
+	.exit = fake_world_exit,
+	.test_cases = boot_memory_cases,
+};
+kunit_test_suite(boot_memory_suite);
