@@ -7,17 +7,18 @@ there is nothing to clean up. Programs started by the holder do not inherit it.
 
 import fcntl
 import os
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from mhp.exits import Exit, MhpError
+from mhp.progress import plain, say
 from mhp.run import shown
 
 LOCK_NAME = ".lock"
 _POLL_SECONDS = 0.1
+_SHOWN_CHARS = 100
 
 
 def _open(directory: Path) -> int:
@@ -38,7 +39,8 @@ def _command(pid: int) -> str:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
     except OSError:
         return ""
-    return shown([word.decode(errors="backslashreplace") for word in words])
+    line = plain(shown([word.decode(errors="backslashreplace") for word in words])).replace("\n", " ")
+    return line if len(line) <= _SHOWN_CHARS else f"{line[:_SHOWN_CHARS]}..."
 
 
 def _holders(fd: int) -> str:
@@ -72,11 +74,11 @@ def _take(fd: int, directory: Path, mode: int, wait: bool) -> None:
                 raise MhpError(Exit.BUSY, f"{directory} is in use by {_holders(fd)}. Try again "
                                "when it has ended, or set MHP_BUILD to another directory") from None
         if not said:
-            print(f"waiting for {_holders(fd)}, which uses {directory}", file=sys.stderr, flush=True)
+            say(f"waiting for {_holders(fd)}, which uses {directory}")
             said = True
         time.sleep(_POLL_SECONDS)
     if said:
-        print(f"waited {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
+        say(f"waited {time.monotonic() - start:.0f} s")
 
 
 @contextmanager
