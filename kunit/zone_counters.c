@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Snapshots of zones; see zone_counters.h.
+ */
+
+#include <linux/mm.h>
+#include <linux/swap.h>
+
+#include "fake_section.h"
+#include "zone_counters.h"
+
+/**
+ * zone_counters_take() - take a snapshot
+ * @counters: where to
+ */
+void zone_counters_take(struct zone_counters *counters)
+{
+	enum zone_type i;
+
+	memset(counters, 0, sizeof(*counters));
+	for (i = 0; i < MAX_NR_ZONES; i++) {
+		struct zone *zone = fake_zone(i);
+		struct per_cpu_pages *pcp;
+
+		counters->zones[i].start_pfn = zone->zone_start_pfn;
+		counters->zones[i].spanned = zone->spanned_pages;
+		counters->zones[i].present = zone->present_pages;
+		counters->zones[i].managed = zone_managed_pages(zone);
+		counters->zones[i].isolated = zone->nr_isolate_pageblock;
+		if (!populated_zone(zone))
+			continue;
+		/* They are the same for all CPUs. */
+		pcp = per_cpu_ptr(zone->per_cpu_pageset, cpumask_first(cpu_online_mask));
+		counters->zones[i].pcp_high_min = READ_ONCE(pcp->high_min);
+		counters->zones[i].pcp_high_max = READ_ONCE(pcp->high_max);
+		counters->zones[i].pcp_batch = READ_ONCE(pcp->batch);
+	}
+	counters->totalram = totalram_pages();
+	counters->lru_disabled = lru_cache_disabled();
+}
+
+/**
+ * zone_counters_expect() - fail the case for each counter that is another now
+ * @test: the running case
+ * @before: what they should be
+ */
+void zone_counters_expect(struct kunit *test, const struct zone_counters *before)
+{
+	struct zone_counters now;
+	enum zone_type i;
+
+	zone_counters_take(&now);
+	for (i = 0; i < MAX_NR_ZONES; i++) {
+		const char *name = fake_zone(i)->name;
+
+#define EXPECT_SAME(field)							\
+		KUNIT_EXPECT_EQ_MSG(test, now.zones[i].field, before->zones[i].field, \
+				    #field " of zone %s", name)
+		EXPECT_SAME(start_pfn);
+		EXPECT_SAME(spanned);
+		EXPECT_SAME(present);
+		EXPECT_SAME(managed);
+		EXPECT_SAME(isolated);
+		EXPECT_SAME(pcp_high_min);
+		EXPECT_SAME(pcp_high_max);
+		EXPECT_SAME(pcp_batch);
+#undef EXPECT_SAME
+	}
+	KUNIT_EXPECT_EQ(test, now.totalram, before->totalram);
+	KUNIT_EXPECT_EQ(test, now.lru_disabled, before->lru_disabled);
+}
+
+/**
+ * pageblocks_expect_usable() - fail the case if pageblocks are not as usual
+ * @test: the running case
+ * @pfn: first page of the first one
+ * @nr_pages: pages, whole pageblocks
+ *
+ * They have to be online, and pages can be allocated from them: none of them is
+ * isolated.
+ */
+void pageblocks_expect_usable(struct kunit *test, unsigned long pfn,
+			      unsigned long nr_pages)
+{
+	unsigned long end = pfn + nr_pages;
+
+	for (; pfn < end; pfn += pageblock_nr_pages) {
+		struct page *page = pfn_to_online_page(pfn);
+
+		if (page && get_pageblock_migratetype(page) == MIGRATE_MOVABLE)
+			continue;
+		KUNIT_FAIL(test, "the pageblock at pfn %#lx is %s", pfn,
+			   page ? "not MIGRATE_MOVABLE" : "not online");
+		return;
+	}
+}
