@@ -96,7 +96,7 @@ def test_lock_waits_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[st
         pid = os.fork()
         if pid == 0:
             time.sleep(0.3)
-            other.kill()
+            os.kill(other.pid, signal.SIGKILL)
             os._exit(0)
         with lock.locked(tmp_path):
             pass
