@@ -115,7 +115,7 @@ class Ktap:
     def end(self) -> None:
         """The log is over: what is still open will not be closed."""
         self._settle(self.suite)
-        for indent in sorted(self._plans):
+        for indent in sorted(self._plans, reverse=True):
             self._check(self._plans[indent], "cases" if indent else "suites")
         self._plans.clear()
 

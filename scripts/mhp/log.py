@@ -113,9 +113,8 @@ def _report_at(lines: list[str], start: int) -> tuple[int, int]:
 
 
 def _text(lines: list[str], start: int, end: int) -> tuple[str, ...]:
-    """What is shown of a span: some lines before it and at most _LINES_SHOWN of its own."""
-    first = max(0, start - _LINES_BEFORE)
-    return tuple(printable(line) for line in lines[first:end][:_LINES_SHOWN])
+    """What is shown of some lines."""
+    return tuple(printable(line) for line in lines[start:end][:_LINES_SHOWN])
 
 
 def scan(lines: list[str], cut: bool = False) -> GuestLog:
@@ -129,7 +128,7 @@ def scan(lines: list[str], cut: bool = False) -> GuestLog:
         if _PANIC.match(text):
             if not panics:
                 panics.append(Finding(Exit.PANIC, printable(text), i + 1, ktap.suite,
-                                      _text(lines, i, i + _LINES_SHOWN)))
+                                      _text(lines, max(0, i - _LINES_BEFORE), i + _LINES_SHOWN)))
         elif i >= report_end and _BEGINS.match(text):
             head, report_end = _report_at(lines, i)
             ktap.report(Finding(Exit.REPORT, printable(_bare(lines[head])), head + 1, "",

@@ -10,6 +10,7 @@ from typing import Any
 from mhp.exits import Exit, MhpError
 
 PASS, FAIL, SKIP, ERROR = "PASS", "FAIL", "SKIP", "ERROR"
+NO_RESULT = "(no result)"
 
 _LIMIT_BYTES = 64 * 1024 * 1024
 _LIMIT_DEPTH = 20
@@ -53,7 +54,8 @@ def _walk(group: dict[str, Any], path: tuple[str, ...]) -> Iterator[Case]:
         yield from _walk(sub, (*path, str(sub["name"])))
     for case in group["test_cases"]:
         status = case["status"] if case["status"] in (PASS, SKIP, ERROR) else FAIL
-        yield Case(".".join((*path, str(case["name"]))), status)
+        # Upstream gives a case that never came no name.
+        yield Case(".".join((*path, str(case["name"]) or NO_RESULT)), status)
 
 
 def read(path: Path) -> list[Case] | None:

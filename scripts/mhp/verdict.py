@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from mhp.exits import Exit
 from mhp.ktap import Finding
 from mhp.log import GuestLog, printable
-from mhp.results import FAIL, PASS, SKIP, Case, Counts, count
+from mhp.results import FAIL, NO_RESULT, PASS, SKIP, Case, Counts, count
 
 _ORDER = (Exit.PANIC, Exit.TIMEOUT, Exit.UNFINISHED, Exit.NOTHING_RAN, Exit.REPORT, Exit.FINDINGS)
 _FULL_OF_A_KIND = 3
@@ -93,7 +93,7 @@ def _what_ran(log: GuestLog, cases: Sequence[Case]) -> list[Finding]:
 def _what_failed(log: GuestLog, cases: Sequence[Case]) -> list[Finding]:
     found = []
     for case in cases:
-        if case.status not in (PASS, SKIP):
+        if case.status not in (PASS, SKIP) and not (log.ktap.gaps and case.name.endswith(NO_RESULT)):
             how = "failed" if case.status == FAIL else "did not end"
             at = log.ktap.failed_at.get(case.name, "")
             found.append(Finding(Exit.FINDINGS, printable(f"{case.name} {how}" + (f" at {at}" if at else "")),
