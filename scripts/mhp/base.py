@@ -29,24 +29,27 @@ def import_tarball(git: Git, tarball: Tarball, message: str) -> str:
                       "--force", "--done", "--depth=0")
     total = _unpacked_size(tarball.path) >> 20
     with (Progress(f"take {tarball.path.name} into git", total, "MiB") as progress,
-          subprocess.Popen(["xz", "-T0", "-dc", str(tarball.path)], stdout=subprocess.PIPE) as xz,
+          subprocess.Popen(["xz", "-T0", "-dc", str(tarball.path)], stdout=subprocess.PIPE) as unxz,
           subprocess.Popen([str(word) for word in packed], env=git.environment(),
-                           stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as fast):
-        assert xz.stdout and fast.stdin and fast.stdout and fast.stderr
+                           stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE) as fast_import):
+        assert unxz.stdout and fast_import.stdin and fast_import.stdout and fast_import.stderr
         try:
-            _stream(xz.stdout, fast.stdin, message, lambda done: progress.at(done >> 20))
-            fast.stdin.close()
-            commit = fast.stdout.read().decode().strip()
+            _stream(unxz.stdout, fast_import.stdin, message, lambda done: progress.at(done >> 20))
+            fast_import.stdin.close()
+            commit = fast_import.stdout.read().decode().strip()
+            fast_import.wait()
         except BrokenPipeError:
             commit = ""  # git has ended, and says why
         except (tarfile.TarError, EOFError) as err:
-            raise MhpError(Exit.BROKEN_BASE, f"{tarball.path}: damaged: {err}. Remove it and run again") from err
+            raise MhpError(Exit.BROKEN_BASE, f"{tarball.path}: damaged: {err}. Remove it and run "
+                           "again") from err
         finally:
-            _close(fast.stdin)
-            said = fast.stderr.read()
-            fast.kill()
-            xz.kill()
-    if fast.returncode != 0 or not commit:
+            _close(fast_import.stdin)
+            said = fast_import.stderr.read()
+            fast_import.kill()
+            unxz.kill()
+    if fast_import.returncode != 0 or not commit:
         raise MhpError(Exit.BROKEN_BASE, f"{tarball.path}: cannot be taken into git: "
                        f"{said.decode(errors='backslashreplace').strip()}")
     return commit

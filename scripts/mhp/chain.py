@@ -77,9 +77,9 @@ def build(git: Git, base: str, steps: Sequence[Step], before: State) -> list[Lin
     plans: list[_Plan] = []
     notes: list[tuple[str, ...]] = []
     for step in todo:
-        link = made.get((step.part, step.key))
-        if link and view.fits(changes[link.commit]):
-            plan, drift = _moved(raw[link.commit], changes[link.commit]), link.notes
+        same = made.get((step.part, step.key))
+        if same and view.fits(changes[same.commit]):
+            plan, drift = _moved(raw[same.commit], changes[same.commit]), same.notes
         elif step.files:
             plan, drift = _new_files(git, step, view, date), ()
         elif step.patch:

@@ -11,7 +11,7 @@ from mhp.lock import locked
 from mhp.progress import say
 
 # What build/ID/ holds beside kernel builds; the rest of its directories are builds.
-_KEEP = ("linux", "discarded-", "new-mm-patches")
+_KEEP = ("linux", "theirs", "discarded-", "new-mm-patches")
 
 
 def builds() -> None:
@@ -49,7 +49,8 @@ def everything(force: bool) -> None:
 def _places() -> list[Path]:
     """The directories build/ID, complete or not."""
     root = paths.build_root()
-    return sorted({path.parent for pattern in (f"*/{state.STATE_FILE}", "*/linux.new.*") for path in root.glob(pattern)})
+    marks = (f"*/{state.STATE_FILE}", "*/linux.new.*")
+    return sorted({path.parent for mark in marks for path in root.glob(mark)})
 
 
 def _own_work(place: Path) -> list[str]:

@@ -2,7 +2,11 @@
 """git, shielded from the user's settings and from what a repository that is not ours could run."""
 
 import os
+import shutil
+import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +16,9 @@ from mhp.exits import Exit
 # Nothing of these may run or change what git does for us, whoever wrote the repository's config.
 _SETTINGS = ("core.hooksPath=/dev/null", "core.fsmonitor=false", "safe.directory=*",
              "core.quotePath=false", "gc.auto=0", "maintenance.auto=false", "advice.detachedHead=false")
+
+_SCRATCH = "mhp-scratch"
+_OLD_SECONDS = 3600  # no git command of ours runs longer
 
 
 def clean_environment() -> dict[str, str]:
@@ -84,6 +91,21 @@ class Git:
         raw = self.check(*args).stdout
         return [os.fsdecode(name) for name in raw.split(b"\0") if name]
 
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A directory for temporary files; one that a killed run left is removed by sweep()."""
+        top = self.gitdir / _SCRATCH
+        top.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=top) as directory:
+            yield Path(directory)
+
+    def sweep(self) -> None:
+        """Remove what killed runs of ours left in the repository. The caller is the only one at work."""
+        shutil.rmtree(self.gitdir / _SCRATCH, ignore_errors=True)
+        for left_over in (*self.gitdir.glob("objects/pack/tmp_*"), *self.gitdir.glob("fast_import_crash_*")):
+            if time.time() - left_over.stat().st_mtime > _OLD_SECONDS:
+                left_over.unlink()
+
     def resolve(self, revision: str) -> str | None:
         """The object id of a revision, or None when there is no such thing."""
         done = self.run("rev-parse", "--verify", "--quiet", "--end-of-options", revision)
@@ -118,12 +140,12 @@ class Git:
         """The bytes of these objects (blobs or commits), which must exist."""
         listing = "".join(f"{oid}\n" for oid in objects).encode()
         raw = self.check("cat-file", "--batch", input=listing).stdout
-        found, at = {}, 0
+        found, start = {}, 0
         for oid in objects:
-            end = raw.index(b"\n", at)
-            size = int(raw[at:end].split(b" ")[2])
+            end = raw.index(b"\n", start)
+            size = int(raw[start:end].split(b" ")[2])
             found[oid] = raw[end + 1:end + 1 + size]
-            at = end + size + 2
+            start = end + size + 2
         return found
 
 

@@ -3,7 +3,6 @@
 
 import os
 import re
-import tempfile
 from email import message_from_bytes
 from email.errors import MessageError
 from email.header import decode_header, make_header
@@ -68,9 +67,9 @@ def _mbox(git: Git, path: Path) -> Patches:
     """The patches of an mbox, ordered by their [PATCH n/m]; replies and the cover letter are left out."""
     if path.stat().st_size > MAX_MBOX_BYTES:
         raise MhpError(Exit.USAGE, f"{path}: refused: larger than {MAX_MBOX_BYTES >> 20} MiB")
-    with tempfile.TemporaryDirectory(prefix="mbox.", dir=git.gitdir) as directory:
+    with git.scratch() as directory:
         git.check("mailsplit", "-b", f"-o{directory}", "--", path.resolve(), status=Exit.USAGE)
-        mails = sorted(Path(directory).iterdir())
+        mails = sorted(directory.iterdir())
         if len(mails) > 10 * MAX_PATCHES:
             raise MhpError(Exit.USAGE, f"{path}: refused: {len(mails)} mails")
         numbered = []

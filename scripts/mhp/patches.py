@@ -6,7 +6,6 @@ Patches are untrusted input. git parses every diff; what it would do is looked a
 
 import os
 import re
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -23,6 +22,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*\.patch")
 _REGULAR = ("100644", "100755")
 _REJECT_LINES = 14
 _LAST_DATE = 4102444800  # the year 2100, in seconds since 1970
+
+_MOVED = re.compile(r", offset -?\d+ lines?$")
 
 Lookup = Callable[[Sequence[str]], dict[str, Entry]]
 
@@ -82,8 +83,8 @@ def read_patch(path: Path) -> bytes:
 
 def read_mail(git: Git, data: bytes, name: str) -> Mail:
     """Take a patch mail (or a bare diff) apart; `name` is its subject when it has none."""
-    with tempfile.TemporaryDirectory(prefix="mail.", dir=git.gitdir) as directory:
-        body, diff = Path(directory, "body"), Path(directory, "diff")
+    with git.scratch() as directory:
+        body, diff = directory / "body", directory / "diff"
         done = git.run("mailinfo", "--encoding=UTF-8", "--no-scissors", body, diff, input=data)
         if done.status != 0:
             raise MhpError(Exit.USAGE, f"{name}: not a patch that git can read: {done.error_tail}")
@@ -156,8 +157,8 @@ def apply(git: Git, diff: bytes, name: str, lookup: Lookup) -> Applied:
     listing = b"".join(os.fsencode(f"{entry.mode} {entry.oid}\t{entry.path}") + b"\0"
                        for entry in before.values())
     first_error = ""
-    with tempfile.TemporaryDirectory(prefix="apply.", dir=git.gitdir) as directory:
-        scratch = Git(git.gitdir, index=Path(directory, "index"), settings=git.settings)
+    with git.scratch() as directory:
+        scratch = Git(git.gitdir, index=directory / "index", settings=git.settings)
         for how, note in ((), ""), (("--3way",), "three-way merge"), (("-C2",), ""), (("-C1",), ""):
             scratch.check("read-tree", "--empty")
             scratch.check("update-index", "-z", "--index-info", input=listing)
@@ -172,6 +173,11 @@ def apply(git: Git, diff: bytes, name: str, lookup: Lookup) -> Applied:
                                tuple(([note] if note else []) + notes))
             first_error = first_error or said
     raise MhpError(Exit.BROKEN_BASE, _explain(name, diff, first_error))
+
+
+def only_moved(note: str) -> bool:
+    """Whether a note of Applied tells of nothing more than other line numbers."""
+    return _MOVED.search(note) is not None
 
 
 def _index(git: Git) -> dict[str, Entry]:
@@ -229,7 +235,8 @@ def _explain(name: str, diff: bytes, said: str) -> str:
 
 def _find_hunk(diff: str, path: str, start: int) -> tuple[int, list[str]]:
     """The number and the lines of the hunk of `path` that begins at old line `start`."""
-    number, here, hunk = 0, False, []
+    number, here = 0, False
+    hunk: list[str] = []
     for line in diff.splitlines():
         if line.startswith("diff --git ") or line.startswith("--- "):
             if hunk:

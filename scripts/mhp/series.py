@@ -69,14 +69,12 @@ def import_patches(prepared: PreparedTree, what: str, repository: Path | None, a
                            "`scripts/series refresh` writes them there; `scripts/series apply --discard` "
                            "drops them (a copy is kept)")
         found = mails.collect(git, what, repository)
-        below = [step for step in inputs.steps(known.shims, append)]
-        below = [step for step in below if append or step.part != "mm"]
+        below = inputs.steps(known.shims, append)
         wanted = [Step("mm", name, inputs.digest(name, str(number)), data, {})
                   for number, (name, data) in enumerate(found)]
         made = chain.build(git, known.base, [*below, *wanted], known)
         for link in made[len(below):]:
-            if link.notes:
-                say(f"{link.name} applied, but not as it was written:\n{worktree.listing(link.notes)}")
+            tree.say_drift(link)
         bottom = [link.commit for link in made if link.part != "mm"][-1]
         files = series_files.format_patches(git, [f"{bottom}..{made[-1].commit}"])
         directory = paths.MM_PATCHES / known.shims

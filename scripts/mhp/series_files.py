@@ -6,7 +6,6 @@ now or in the next run.
 """
 
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -72,12 +71,13 @@ def _head(series: Path) -> list[str]:
     return lines
 
 
-def format_patches(git: Git, revisions: Sequence[str], env: Mapping[str, str] | None = None) -> dict[str, bytes]:
+def format_patches(git: Git, revisions: Sequence[str],
+                   env: Mapping[str, str] | None = None) -> dict[str, bytes]:
     """Commits as patch files, name to content, the same for the same commits with any version of git."""
-    with tempfile.TemporaryDirectory(prefix="format.", dir=git.gitdir) as directory:
+    with git.scratch() as directory:
         git.check("-c", "core.abbrev=12", "-c", "diff.algorithm=myers", "-c", "diff.context=3",
                   "format-patch", "--quiet", "--no-numbered", "--zero-commit", "--no-signature", "--no-notes",
                   "--no-base", "--no-thread", "--no-attach", "--no-ext-diff", "--no-textconv", "--binary",
                   "--find-renames", "--filename-max-length=64", "--stat=72", "-o", directory,
                   *revisions, "--", env=env)
-        return {path.name: path.read_bytes() for path in sorted(Path(directory).iterdir())}
+        return {path.name: path.read_bytes() for path in sorted(directory.iterdir())}

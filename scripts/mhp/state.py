@@ -39,6 +39,7 @@ class State:
     kdir: str = ""                   # the user's tree; empty for Debian's source
     version: str = ""                # version of Debian's package; empty for a user's tree
     base: str = ""                   # commit of the kernel source
+    kernel: tuple[int, int] = (0, 0)  # its VERSION and PATCHLEVEL
     shims: str = ""                  # the folder of arch-shims/ in use
     series: bool = True              # whether mm-patches/ goes on top
     inputs: str = ""                 # hash of all inputs that `chain` was made from
@@ -68,7 +69,9 @@ def load(directory: Path) -> State | None:
         raw: Any = json.loads((directory / STATE_FILE).read_text(encoding="utf-8"))
         if raw.pop("format") != _FORMAT:
             return None
-        raw["chain"] = [Link(**{**link, "notes": tuple(link["notes"])}) for link in raw["chain"]]
+        raw["chain"] = [Link(link["part"], link["name"], link["key"], link["commit"], tuple(link["notes"]))
+                        for link in raw["chain"]]
+        raw["kernel"] = tuple(raw["kernel"])
         raw["move"] = tuple(raw["move"]) if raw["move"] else None
         return State(**raw)
     except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):

@@ -17,9 +17,10 @@ from mhp import base, chain, discard, inputs, paths, series_files, source, state
 from mhp.exits import Exit, MhpError
 from mhp.git import Git, clean_environment
 from mhp.lock import locked
+from mhp.patches import only_moved
 from mhp.progress import say
 from mhp.run import check
-from mhp.state import State
+from mhp.state import Link, State
 from mhp.usertree import UserTree
 
 BRANCH = "mhp"
@@ -71,12 +72,11 @@ def prepare(kdir: Path | None = None, series: bool | None = None, *, drop_edits:
     if not (drop_edits or update_base):
         with locked(place, shared=True):
             known = _known(place)
-            # Following a user's tree writes to our index of it, so that needs the lock for one.
-            if known and user is None and _is_current(place, known, series):
+            if known and _is_current(place, known, user, series):
                 return _prepared(place, known)
     with locked(place):
         known = _repaired(place, drop_edits) or _create(place, user, series is not False)
-        fresh = _with_base(place, known, user, update_base)
+        fresh = _follow(place, _git(place), known, user, update_base)
         fresh = replace(fresh, series=known.series if series is None else series)
         return _prepared(place, _update(place, known, fresh, drop_edits))
 
@@ -111,17 +111,28 @@ def own_commits(git: Git, known: State) -> list[str]:
 
     Raises MhpError(UNEXPORTED) when HEAD does not stand on that part any more, or holds merges.
     """
+    _check_standing(git, known)
+    commits = git.text("rev-list", "--reverse", "--topo-order", f"{known.below_mm}..HEAD").split()
+    if git.text("rev-list", "--merges", f"{known.below_mm}..HEAD"):
+        raise MhpError(Exit.UNEXPORTED, f"{git.worktree}: there are merges above the suites; a series of "
+                       f"patches is linear. `git rebase {known.below_mm[:12]}` there makes it so")
+    return commits
+
+
+def say_drift(link: Link) -> None:
+    """Tell the user of a patch that needed more than other line numbers."""
+    notes = [note for note in link.notes if not only_moved(note)]
+    if notes:
+        say(f"{link.name} applied, but not as it was written:\n{worktree.listing(notes)}")
+
+
+def _check_standing(git: Git, known: State) -> None:
     below = known.below_mm
     if git.run("merge-base", "--is-ancestor", below, "HEAD").status != 0:
         raise MhpError(Exit.UNEXPORTED, f"HEAD of {git.worktree} no longer contains commit {below[:12]}, "
                        "the last one below the mm series. Go back to it "
                        f"(`git -C {git.worktree} switch {BRANCH}`), or drop what is there: "
                        "`scripts/series apply --discard` (a copy is kept)")
-    commits = git.text("rev-list", "--reverse", "--topo-order", f"{below}..HEAD").split()
-    if git.text("rev-list", "--merges", f"{below}..HEAD"):
-        raise MhpError(Exit.UNEXPORTED, f"{git.worktree}: there are merges above the suites; a series of "
-                       f"patches is linear. `git rebase {below[:12]}` there makes it so")
-    return commits
 
 
 def _git(place: Path) -> Git:
@@ -154,6 +165,7 @@ def _repaired(place: Path, drop_edits: bool = False) -> State | None:
             worktree.repair(_git(place), *known.move)
         known.move = None
         state.save(place, known)
+    _git(place).sweep()
     series_files.finish(place, paths.MM_PATCHES / known.shims)
     return known
 
@@ -162,19 +174,21 @@ def _prepared(place: Path, known: State) -> PreparedTree:
     return PreparedTree(place.name, place / _TREE, place, known.shims, known.origin)
 
 
-def _is_current(place: Path, known: State, series: bool | None) -> bool:
+def _is_current(place: Path, known: State, user: UserTree | None, series: bool | None) -> bool:
     """Whether there is nothing to do, found out with as little work as possible."""
+    git = _git(place)
     if known.move or series_files.pending(place) or series not in (None, known.series):
         return False
-    if known.kdir == "" and known.seen.get("lists") != source.lists_stamp():
+    if user is None and known.seen.get("lists") != source.lists_stamp():
         return False
-    if _fingerprint(known.base, known.shims, _steps(known)) != known.inputs:
+    if user and usertree.current(user, git, place) != known.base:
         return False
-    return _git(place).resolve("HEAD") == known.tip
-
-
-def _steps(known: State) -> list[inputs.Step]:
-    return inputs.steps(known.shims, known.series)
+    shims = inputs.shims_for(known.kernel)
+    if _fingerprint(known.base, shims, inputs.steps(shims, known.series)) != known.inputs:
+        return False
+    if git.resolve("HEAD") != known.tip:
+        _check_standing(git, known)
+    return True
 
 
 def _fingerprint(commit: str, shims: str, steps: list[inputs.Step]) -> str:
@@ -198,9 +212,11 @@ def _create(place: Path, user: UserTree | None, series: bool) -> State:
             git.check("config", key, value)
         fresh = _follow(place, git, State(series=series), user, False)
         _announce(fresh)
-        steps = _steps(fresh)
+        steps = inputs.steps(fresh.shims, series)
         fresh.chain = chain.build(git, fresh.base, steps, State())
         fresh.inputs = _fingerprint(fresh.base, fresh.shims, steps)
+        for link in fresh.chain:
+            say_drift(link)
         git.check("update-ref", "HEAD", fresh.tip)
         worktree.checkout(git, fresh.tip)
         state.save(place, fresh)
@@ -211,41 +227,39 @@ def _create(place: Path, user: UserTree | None, series: bool) -> State:
     return fresh
 
 
-def _with_base(place: Path, known: State, user: UserTree | None, update_base: bool) -> State:
-    """The state with its kernel source as it is today."""
-    git = _git(place)
-    if user:
-        usertree.borrow(user, git)
-        return _follow(place, git, known, user, False)
-    if update_base:
-        return _follow(place, git, known, None, True)
-    if known.seen.get("lists") != source.lists_stamp():
-        known.seen = {"lists": source.lists_stamp(), "version": source.known_version() or ""}
-        state.save(place, known)
-        if source.is_newer(known.seen["version"], known.version):
-            say(f"{source.PACKAGE} {known.seen['version']} is out; the prepared tree is from "
-                f"{known.version}. `scripts/series apply --update-base` takes it")
-    return known
-
-
 def _follow(place: Path, git: Git, known: State, user: UserTree | None, newest: bool) -> State:
-    """Find the commit of the kernel source, taking it into the repository when it is not there."""
+    """The state with its kernel source as it is today, the commit of which is in the repository then."""
     if user:
-        usertree.borrow(user, git)
-        commit = usertree.current(user, git, place)
-        fresh = replace(known, origin=str(user.path), kdir=str(user.path), base=commit)
+        fresh = replace(known, origin=str(user.path), kdir=str(user.path), base=usertree.current(user, git, place))
+    elif known.base and not newest:
+        fresh = replace(known, seen=_look_for_newer(known))
     else:
-        tarball = source.find_or_fetch(newest)
-        if tarball.version == known.version and known.base:
-            say(f"{source.PACKAGE} {known.version} is the newest that apt knows")
-            return known
-        title = f"{source.PACKAGE} {tarball.version}"
-        fresh = replace(known, origin=title, version=tarball.version,
-                        base=base.import_tarball(git, tarball, f"{title}\n"),
-                        seen={"lists": source.lists_stamp(), "version": tarball.version})
-    if fresh.base != known.base or not fresh.shims:
-        fresh.shims = inputs.shims_for(_version(git, fresh.base))
-    return fresh
+        fresh = _take_package(git, known, newest)
+    kernel = known.kernel if fresh.base == known.base else _version(git, fresh.base)
+    return replace(fresh, kernel=kernel, shims=inputs.shims_for(kernel))
+
+
+def _take_package(git: Git, known: State, newest: bool) -> State:
+    tarball = source.find_or_fetch(newest)
+    seen = {"lists": source.lists_stamp(), "version": tarball.version}
+    title = f"{source.PACKAGE} {tarball.version}"
+    if tarball.version == known.version:
+        say(f"{title} is the newest that apt knows")
+        return replace(known, seen=seen)
+    commit = base.import_tarball(git, tarball, f"{title}\n")
+    return replace(known, origin=title, version=tarball.version, base=commit, seen=seen)
+
+
+def _look_for_newer(known: State) -> dict[str, str]:
+    """Once for each change of apt's lists: tell the user of a newer kernel source."""
+    lists = source.lists_stamp()
+    if known.seen.get("lists") == lists:
+        return known.seen
+    version = source.known_version() or ""
+    if source.is_newer(version, known.version):
+        say(f"{source.PACKAGE} {version} is out; the prepared tree is from {known.version}. "
+            "`scripts/series apply --update-base` takes it")
+    return {"lists": lists, "version": version}
 
 
 def _version(git: Git, commit: str) -> tuple[int, int]:
@@ -263,13 +277,13 @@ def _announce(fresh: State) -> None:
 def _update(place: Path, known: State, fresh: State, drop_edits: bool) -> State:
     """Bring an existing tree from what it was made from, `known`, to what it should be, `fresh`."""
     git = _git(place)
-    fresh.shims = inputs.shims_for(_version(git, fresh.base))
-    steps = _steps(fresh)
+    steps = inputs.steps(fresh.shims, fresh.series)
     fingerprint = _fingerprint(fresh.base, fresh.shims, steps)
     head = git.text("rev-parse", "HEAD")
     if fingerprint == known.inputs and not drop_edits:
         if head != known.tip:
-            own_commits(git, known)
+            _check_standing(git, known)
+        state.save(place, fresh)
         return fresh
     if (operation := worktree.unfinished(git)) is not None:
         raise MhpError(Exit.UNEXPORTED, f"a {operation} is under way in {git.worktree}, and the tree must "
@@ -280,8 +294,8 @@ def _update(place: Path, known: State, fresh: State, drop_edits: bool) -> State:
     fresh = replace(fresh, inputs=fingerprint,
                     chain=chain.build(git, fresh.base, steps, State() if pruned else known))
     for link in fresh.chain:
-        if link.notes and link not in known.chain:
-            say(f"{link.name} applied, but not as it was written:\n{worktree.listing(link.notes)}")
+        if link not in known.chain:
+            say_drift(link)
     if pruned:
         _move(place, git, known, _pruned_tree(git, known, head), fresh.tip)
     elif drop_edits:

@@ -16,11 +16,13 @@ from pathlib import Path
 from mhp import chain
 from mhp.exits import Exit, MhpError
 from mhp.git import Git, look_around
+from mhp.lock import locked
 from mhp.progress import Progress, say
 from mhp.state import write_whole
 
-_INDEX = "theirs.index"
-_INDEX_OF = "theirs.index.of"
+_PLACE = "theirs"
+_INDEX = "index"
+_INDEX_OF = "index.of"
 _NO_GIT_DATE = "0 +0000"
 
 
@@ -70,7 +72,7 @@ def parse_version(makefile: str) -> tuple[int, int] | None:
     return (int(found["VERSION"]), int(found["PATCHLEVEL"])) if len(found) == 2 else None
 
 
-def borrow(tree: UserTree, git: Git) -> None:
+def _borrow(tree: UserTree, git: Git) -> None:
     """Let our repository read the objects of theirs, wherever they are today."""
     if tree.common is None:
         return
@@ -90,14 +92,21 @@ def current(tree: UserTree, git: Git, place: Path) -> str:
     """The commit of our repository that holds their files as they are now.
 
     That is their HEAD, or one commit on top of it with the uncommitted changes of tracked files.
-    Without git it is a commit of all files that .gitignore does not name. `place` is where the index
-    is kept between runs, so that only files that changed are read.
+    Without git it is a commit of all files that .gitignore does not name. Below `place` an index is
+    kept between runs, so that only files that changed are read.
     """
-    index = place / _INDEX
-    index.with_name(f"{_INDEX}.lock").unlink(missing_ok=True)
-    ours = Git(git.gitdir, worktree=tree.path, index=index, settings=git.settings)
-    if tree.gitdir is None:
-        return _whole_directory(tree, ours)
+    place = place / _PLACE
+    with locked(place):
+        index = place / _INDEX
+        index.with_name(f"{_INDEX}.lock").unlink(missing_ok=True)
+        _borrow(tree, git)
+        ours = Git(git.gitdir, worktree=tree.path, index=index, settings=git.settings)
+        return _checkout(tree, git, ours, place) if tree.gitdir else _whole_directory(tree, ours)
+
+
+def _checkout(tree: UserTree, git: Git, ours: Git, place: Path) -> str:
+    """Take a git checkout: HEAD, and a commit on top when tracked files differ."""
+    assert tree.gitdir
     head = Git(tree.gitdir).resolve("HEAD^{commit}")
     if head is None or git.resolve(f"{head}^{{tree}}") is None:
         raise MhpError(Exit.USAGE, f"{tree.path}: HEAD is no commit that can be read there")

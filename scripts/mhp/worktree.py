@@ -55,7 +55,7 @@ def checkout(git: Git, commit: str) -> None:
                            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as read_tree):
         assert read_tree.stderr
         try:
-            while chunk := read_tree.stderr.read1(4096):
+            while chunk := os.read(read_tree.stderr.fileno(), 4096):
                 said = (said + chunk)[-4096:]
                 if how_far := re.findall(rb"\((\d+)/(\d+)\)", said):
                     progress.at(int(how_far[-1][0]), int(how_far[-1][1]))
@@ -144,12 +144,11 @@ def listing(names: list[str] | tuple[str, ...], most: int = 12) -> str:
 
 def _settle(git: Git, old: str, changes: Changes) -> None:
     """See to it that no file of a move is edited; those that hold the new content are recorded."""
-    git.run("update-index", "-q", "--refresh")
-    names = [_path(pair) for pair in changes]
-    dirty = set(_limited(git, names, "diff-files", "--name-only", "-z"))
-    dirty |= set(_limited(git, names, "diff-index", "--cached", "--name-only", "-z", old))
-    dirty |= {new.path for gone, new in changes if new and gone is None and os.path.lexists(_file(git, new.path))}
-    blocked, ready = [], []
+    dirty = _edited(git, old, changes)
+    if dirty and git.run("update-index", "-q", "--refresh"):
+        dirty = _edited(git, old, changes)  # without those that were only touched
+    blocked: Changes = []
+    ready: Changes = []
     for pair in changes:
         if _path(pair) in dirty:
             (ready if _is_new(git, pair) else blocked).append(pair)
@@ -160,6 +159,15 @@ def _settle(git: Git, old: str, changes: Changes) -> None:
     if lines:
         git.check("update-index", "-z", "--index-info", input=lines)
         git.run("update-index", "-q", "--refresh")
+
+
+def _edited(git: Git, old: str, changes: Changes) -> set[str]:
+    """Files of a move whose index entry, content or existence is not that of `old`."""
+    names = [_path(pair) for pair in changes]
+    found = set(_limited(git, names, "diff-files", "--name-only", "-z"))
+    found |= set(_limited(git, names, "diff-index", "--cached", "--name-only", "-z", old))
+    return found | {new.path for gone, new in changes
+                    if new and gone is None and os.path.lexists(_file(git, new.path))}
 
 
 _ADVICE = ("Keep them: commit them there, then `scripts/series refresh`. "
