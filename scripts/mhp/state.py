@@ -64,11 +64,15 @@ class State:
 
 
 def load(directory: Path) -> State | None:
-    """The state in a directory; None when it is missing, damaged or of another version of us."""
+    """The state in a directory; None when it is missing, damaged or of a version that we cannot read.
+
+    What a newer version of us has added is left out, what an older one lacks gets its default.
+    """
     try:
         raw: Any = json.loads((directory / STATE_FILE).read_text(encoding="utf-8"))
         if raw.pop("format") != _FORMAT:
             return None
+        raw = {**asdict(State()), **{key: raw[key] for key in asdict(State()) if key in raw}}
         raw["chain"] = [Link(link["part"], link["name"], link["key"], link["commit"], tuple(link["notes"]))
                         for link in raw["chain"]]
         raw["kernel"] = tuple(raw["kernel"])

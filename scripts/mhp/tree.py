@@ -26,8 +26,17 @@ from mhp.usertree import UserTree
 BRANCH = "mhp"
 _NEEDED_MIB = 3000
 _TREE = "linux"
-_SETTINGS = {"gc.auto": "0", "maintenance.auto": "false", "index.version": "4",
-             "core.untrackedCache": "true", "user.useConfigOnly": "false"}
+# Never a repack of the whole kernel in the middle of someone's work; and a quick `git status`.
+_SETTINGS = """\
+[gc]
+	auto = 0
+[maintenance]
+	auto = false
+[index]
+	version = 4
+[core]
+	untrackedCache = true
+"""
 
 
 @dataclass(frozen=True)
@@ -69,14 +78,15 @@ def prepare(kdir: Path | None = None, series: bool | None = None, *, drop_edits:
     tree would be lost), USAGE (kdir is no kernel). What was there before then stays as it is.
     """
     user, place = _place(kdir)
-    if not (drop_edits or update_base):
-        with locked(place, shared=True):
-            known = _known(place)
-            if known and _is_current(place, known, user, series):
-                return _prepared(place, known)
+    with locked(place, shared=True):
+        known = _known(place)
+        commit = usertree.current(user, _git(place), place) if known and user else None
+        if (known and not (drop_edits or update_base)
+                and _is_current(place, known, commit or known.base, series)):
+            return _prepared(place, known)
     with locked(place):
         known = _repaired(place, drop_edits) or _create(place, user, series is not False)
-        fresh = _follow(place, _git(place), known, user, update_base)
+        fresh = _follow(_git(place), known, commit or known.base, update_base)
         fresh = replace(fresh, series=known.series if series is None else series)
         return _prepared(place, _update(place, known, fresh, drop_edits))
 
@@ -174,14 +184,14 @@ def _prepared(place: Path, known: State) -> PreparedTree:
     return PreparedTree(place.name, place / _TREE, place, known.shims, known.origin)
 
 
-def _is_current(place: Path, known: State, user: UserTree | None, series: bool | None) -> bool:
+def _is_current(place: Path, known: State, commit: str, series: bool | None) -> bool:
     """Whether there is nothing to do, found out with as little work as possible."""
     git = _git(place)
     if known.move or series_files.pending(place) or series not in (None, known.series):
         return False
-    if user is None and known.seen.get("lists") != source.lists_stamp():
+    if commit != known.base or not known.kdir and known.seen.get("lists") != source.lists_stamp():
         return False
-    if user and usertree.current(user, git, place) != known.base:
+    if known.kernel == (0, 0):
         return False
     shims = inputs.shims_for(known.kernel)
     if _fingerprint(known.base, shims, inputs.steps(shims, known.series)) != known.inputs:
@@ -208,9 +218,10 @@ def _create(place: Path, user: UserTree | None, series: bool) -> State:
     try:
         check(["git", "init", "-q", f"--initial-branch={BRANCH}", "--template=",
                f"--object-format={user.object_format if user else 'sha1'}", half], env=clean_environment())
-        for key, value in _SETTINGS.items():
-            git.check("config", key, value)
-        fresh = _follow(place, git, State(series=series), user, False)
+        with (git.gitdir / "config").open("a", encoding="utf-8") as config:
+            config.write(_SETTINGS)
+        empty = State(series=series, origin=str(user.path) if user else "", kdir=str(user.path) if user else "")
+        fresh = _follow(git, empty, usertree.current(user, git, place) if user else "", False)
         _announce(fresh)
         steps = inputs.steps(fresh.shims, series)
         fresh.chain = chain.build(git, fresh.base, steps, State())
@@ -227,15 +238,18 @@ def _create(place: Path, user: UserTree | None, series: bool) -> State:
     return fresh
 
 
-def _follow(place: Path, git: Git, known: State, user: UserTree | None, newest: bool) -> State:
-    """The state with its kernel source as it is today, the commit of which is in the repository then."""
-    if user:
-        fresh = replace(known, origin=str(user.path), kdir=str(user.path), base=usertree.current(user, git, place))
+def _follow(git: Git, known: State, commit: str, newest: bool) -> State:
+    """The state with its kernel source as it is today, the commit of which is in the repository then.
+
+    `commit` is what a user's tree is at, or the present base.
+    """
+    if known.kdir:
+        fresh = replace(known, base=commit)
     elif known.base and not newest:
         fresh = replace(known, seen=_look_for_newer(known))
     else:
         fresh = _take_package(git, known, newest)
-    kernel = known.kernel if fresh.base == known.base else _version(git, fresh.base)
+    kernel = known.kernel if fresh.base == known.base and known.kernel != (0, 0) else _version(git, fresh.base)
     return replace(fresh, kernel=kernel, shims=inputs.shims_for(kernel))
 
 

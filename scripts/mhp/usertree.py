@@ -107,14 +107,15 @@ def current(tree: UserTree, git: Git, place: Path) -> str:
 def _checkout(tree: UserTree, git: Git, ours: Git, place: Path) -> str:
     """Take a git checkout: HEAD, and a commit on top when tracked files differ."""
     assert tree.gitdir
-    head = Git(tree.gitdir).resolve("HEAD^{commit}")
-    if head is None or git.resolve(f"{head}^{{tree}}") is None:
+    found = Git(tree.gitdir).run("rev-parse", "HEAD^{commit}", "HEAD^{tree}")
+    head, files_of_head = found.text.split() if found.status == 0 else ("", "")
+    if not git.existing([head or "0" * 40]):
         raise MhpError(Exit.USAGE, f"{tree.path}: HEAD is no commit that can be read there")
     if not _take_index(tree, git, place):
         return head
     ours.check("add", "--update", ".", status=Exit.USAGE)
     files = ours.text("write-tree", "--missing-ok")
-    if files == git.text("rev-parse", f"{head}^{{tree}}"):
+    if files == files_of_head:
         return head
     return chain.single_commit(git, f"uncommitted changes of {tree.path.name}", files, head,
                                chain.commit_date(git, head))
