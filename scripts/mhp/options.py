@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mhp import paths
 from mhp.exits import Exit, MhpError
-from mhp.paths import KUNIT_CONFIGS
 from mhp.tree import add_tree_arguments
 
 SUBCOMMANDS = ("run", "config", "build", "exec", "parse")
@@ -175,7 +175,7 @@ def _absolute_if_there(value: str) -> str:
 
 def _check_configs(names: list[str]) -> None:
     for name in names:
-        known = sorted(path.stem for path in KUNIT_CONFIGS.glob("*.config"))
+        known = sorted(path.stem for path in paths.KUNIT_CONFIGS.glob("*.config"))
         if not re.fullmatch(r"[\w.+-]+", name) or name not in known:
             raise MhpError(Exit.USAGE, f"--config {name}: kunit/configs/ holds no {name}.config; "
                            f"there are: {', '.join(known) or 'none yet'}")

@@ -13,12 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mhp import compiler, guard, kconfig
+from mhp import compiler, guard, kconfig, paths
 from mhp.builddir import BuildDir
 from mhp.exits import MhpError
 from mhp.log import LIMIT_BYTES
 from mhp.options import Options
-from mhp.paths import KUNIT_CONFIGS, KUNITCONFIG, build_root
 from mhp.progress import Progress, say
 from mhp.run import shown
 from mhp.tree import PreparedTree
@@ -63,16 +62,16 @@ class Job:
         """The config files that are asked for; empty when it is upstream's default."""
         seen = self.options.seen
         if seen.kunitconfig or seen.alltests:
-            paths = [self.tree.path / name for name in seen.kunitconfig]
-            return [path / ".kunitconfig" if path.is_dir() else path for path in paths]
-        return [KUNITCONFIG] if self.arch == "um" else []
+            named = [self.tree.path / name for name in seen.kunitconfig]
+            return [path / ".kunitconfig" if path.is_dir() else path for path in named]
+        return [paths.KUNITCONFIG] if self.arch == "um" else []
 
     @property
     def kconfig_lines(self) -> list[str]:
         """Lines that go over the config files, the later ones win: our fragments, then the user's."""
         lines = []
         for name in self.options.configs:
-            lines += kconfig.fragment_lines(KUNIT_CONFIGS / f"{name}.config")
+            lines += kconfig.fragment_lines(paths.KUNIT_CONFIGS / f"{name}.config")
         return lines + list(self.options.seen.kconfig_add)
 
     def asked(self) -> kconfig.Options:
@@ -101,7 +100,7 @@ def environment() -> dict[str, str]:
 @contextmanager
 def guest_directory() -> Iterator[Path]:
     """A directory for the files that UML makes for each guest, instead of ~/.uml."""
-    top = build_root() / "tmp"
+    top = paths.build_root() / "tmp"
     top.mkdir(parents=True, exist_ok=True)
     for left in top.glob(f"{_GUEST_DIR}*"):
         owner = left.name[len(_GUEST_DIR):].partition("-")[0]
@@ -247,13 +246,14 @@ _ERRORS_SHOWN = 10
 def error_lines(errors: bytes) -> list[str]:
     """The lines of a failed build that matter: the first errors of compiler and linker with what they
     point at, each once; else those of make; else the last ones."""
-    lines = errors.decode(errors="backslashreplace").splitlines()
+    text = errors.decode(errors="backslashreplace").splitlines()
+    lines = [line for line in text if not _MAKE_ERROR.match(line)]
     shown: dict[str, list[str]] = {}
     for i, line in enumerate(lines):
-        if _ERROR.search(line) and not _MAKE_ERROR.match(line):
+        if _ERROR.search(line):
             shown.setdefault(line, lines[i:i + _LINES_OF_AN_ERROR])
     if shown:
         found = [line for part in list(shown.values())[:_ERRORS_SHOWN] for line in part]
         more = len(shown) - _ERRORS_SHOWN
         return found + ([f"{more} more errors"] if more > 0 else [])
-    return ([line for line in lines if _MAKE_ERROR.match(line)] or lines)[-_ERRORS_SHOWN:]
+    return ([line for line in text if _MAKE_ERROR.match(line)] or lines)[-_ERRORS_SHOWN:]

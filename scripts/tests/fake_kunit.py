@@ -32,7 +32,6 @@ STUBBORN = ("import signal, subprocess, sys, time\n"
 def parser() -> argparse.ArgumentParser:
     """Upstream's command line, as far as tests use it."""
     top = argparse.ArgumentParser()
-    top.add_argument("subcommand", choices=["run", "config", "build", "exec", "parse"])
     for flag in ("build_dir", "arch", "jobs", "filter", "run_isolated", "cross_compile"):
         top.add_argument(f"--{flag}")
     for flag in ("make_options", "kunitconfig", "kconfig_add", "kernel_args"):
@@ -120,20 +119,21 @@ def boot(args: argparse.Namespace, build: Path) -> int:
 
 def main() -> int:
     """As upstream's."""
-    args = parser().parse_args()
+    args = parser().parse_args(sys.argv[2:])
+    subcommand = sys.argv[1]
     if calls := os.environ.get("FAKE_CALLS"):
         with open(calls, "a", encoding="utf-8") as file:
             file.write(json.dumps(sys.argv[1:]) + "\n")
-    if args.subcommand == "parse":
+    if subcommand == "parse":
         if args.json:
             write_json(Path(args.target).read_text(errors="backslashreplace"), args.json)
         return 0
     build = Path(args.build_dir)
-    if args.subcommand in ("run", "config", "build"):
+    if subcommand in ("run", "config", "build"):
         configure(args, build)
-    if args.subcommand in ("run", "build"):
+    if subcommand in ("run", "build"):
         compile_kernel(build)
-    return boot(args, build) if args.subcommand in ("run", "exec") else 0
+    return boot(args, build) if subcommand in ("run", "exec") else 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,383 @@
+# SPDX-License-Identifier: GPL-2.0
+"""scripts/kunit.py from the command line to the exit status, with a stand-in for upstream's script."""
+
+import json
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from small_world import World, edit, git, write
+from test_guard import mentioning
+
+from mhp import kunit_run, log, options, paths, upstream
+from mhp.exits import Exit, MhpError
+from mhp.repeat import VERDICT_FILE
+
+HERE = Path(__file__).parent
+DATA = HERE / "test_data"
+
+
+class Kunit:
+    """A small project whose kernel has the stand-in, and the command."""
+
+    def __init__(self, world: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+        self.world = world
+        self.monkeypatch = monkeypatch
+        self.capfd = capfd
+        self.calls_file = world.tmp / "calls"
+        config = world.project / ".kunitconfig"
+        config.write_text("# The suites\nCONFIG_KUNIT=y\n# CONFIG_TTY is not set\n", encoding="utf-8")
+        monkeypatch.setattr(paths, "KUNITCONFIG", config)
+        monkeypatch.setenv("FAKE_CALLS", str(self.calls_file))
+        monkeypatch.setattr(sys, "argv", ["scripts/kunit.py"])
+        script = world.kernel / upstream.SCRIPT
+        script.parent.mkdir(parents=True)
+        shutil.copy(HERE / "fake_kunit.py", script)
+        git(world.kernel, "add", "-A")
+        git(world.kernel, "commit", "-q", "-m", "kunit.py")
+        self.logs("ok")
+
+    def logs(self, *names: str) -> None:
+        """The logs of the next boots."""
+        self.monkeypatch.setenv("FAKE_LOG", ":".join(str(DATA / f"{name}.log") for name in names))
+
+    def mode(self, words: str) -> None:
+        """What goes wrong."""
+        self.monkeypatch.setenv("FAKE_MODE", words)
+
+    def __call__(self, *argv: str) -> int:
+        return kunit_run.command(options.parse([*argv, "--kdir", str(self.world.kernel)]))
+
+    def fails(self, status: Exit, *argv: str) -> str:
+        """The error of a command line that must end with `status`."""
+        with pytest.raises(MhpError) as caught:
+            self(*argv)
+        assert caught.value.status == status
+        return str(caught.value)
+
+    @property
+    def calls(self) -> list[list[str]]:
+        """The command lines that upstream got since the last time."""
+        lines = self.calls_file.read_text().splitlines()
+        self.calls_file.unlink()
+        return [json.loads(line) for line in lines]
+
+    @property
+    def build(self) -> Path:
+        """The build directory for um."""
+        return self.world.linux.parent / "um"
+
+    def printed(self) -> str:
+        """stdout and stderr since the last time."""
+        out, err = self.capfd.readouterr()
+        return out + err
+
+
+@pytest.fixture(name="kunit")
+def fixture_kunit(world: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Kunit:
+    return Kunit(world, monkeypatch, capfd)
+
+
+def test_run_passes_and_leaves_nothing(kunit: Kunit) -> None:
+    assert kunit("run") == Exit.PASS
+    printed = kunit.printed()
+    assert "verdict: PASS (exit status 0); 3 passed, 0 failed, 0 skipped" in printed
+    (call,) = kunit.calls
+    assert f"$ cd {kunit.world.linux}" in printed.replace("'", "") and call[0] == "run"
+    assert f"--build_dir={kunit.build}" in call and f"--kunitconfig={paths.KUNITCONFIG}" in call
+    assert not list((kunit.world.build / "tmp").glob("guest-*"))
+    assert json.loads((kunit.build / VERDICT_FILE).read_text())["cases"] == {
+        "mhp_offline.movable_content_intact": "PASS", "mhp_offline.busy_page_refused": "PASS",
+        "mhp_section.add_remove": "PASS"}
+
+
+@pytest.mark.parametrize(("name", "status"), [
+    ("failed_case", Exit.FINDINGS), ("no_ktap", Exit.NOTHING_RAN), ("unfinished", Exit.UNFINISHED),
+    ("panic", Exit.PANIC), ("warn_in_ok_case", Exit.REPORT)])
+def test_verdict_is_the_exit_status(kunit: Kunit, name: str, status: Exit) -> None:
+    kunit.logs(name)
+    assert kunit("run", "mhp_*") == status
+    assert f"verdict: FAIL, {status.name} (exit status {int(status)})" in kunit.printed()
+
+
+def test_failure_names_the_command_that_repeats_just_it(kunit: Kunit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINUX", "/a b")
+    kunit.logs("failed_case")
+    kunit("run", "--kernel_args=x y", "mhp_*")
+    kernel = kunit.world.kernel
+    assert (f"repeat: LINUX='/a b' MHP_BUILD={kunit.world.build} scripts/kunit.py run '--kernel_args=x y' "
+            f"--kdir '{kernel}' mhp_offline.busy_page_refused\n") in kunit.printed()
+
+
+def test_upstream_flags_go_on_untouched(kunit: Kunit) -> None:
+    flags = ["--brand_new_flag", "word", "--kernel_args=a b", "--timeout", "77", "--jobs=3", "--filter=speed>slow",
+             "--kconfig_add", "CONFIG_X=y", "gl*b"]
+    assert kunit("run", *flags) == Exit.PASS
+    (call,) = kunit.calls
+    assert call[-len(flags):] == flags
+
+
+def test_own_build_dir_and_config_are_from_where_the_user_is(kunit: Kunit, monkeypatch: pytest.MonkeyPatch,
+                                                             tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, {"my.config": "CONFIG_MINE=y\n"})
+    assert kunit("run", "--build_dir", "mine", "--kunitconfig=my.config", "--json=out.json") == Exit.PASS
+    (first, *_) = kunit.calls
+    assert first[-4:] == ["--build_dir", f"{tmp_path}/mine", f"--kunitconfig={tmp_path}/my.config",
+                          f"--json={tmp_path}/out.json"]
+    assert (tmp_path / "mine/.config").read_text() == "CONFIG_MINE=y\n" and (tmp_path / "out.json").exists()
+
+
+def test_config_fragment_has_its_own_build_directory(kunit: Kunit) -> None:
+    write(kunit.world.kunit, {"configs/quick.config": "# Quick\nCONFIG_BITS=21\n# CONFIG_TTY is not set\n"})
+    assert kunit("run", "--config", "quick") == Exit.PASS
+    (call,) = kunit.calls
+    assert f"--build_dir={kunit.build}-quick" in call
+    assert [word for word in call if word.startswith("--kconfig_add")] == [
+        "--kconfig_add=CONFIG_BITS=21", "--kconfig_add=# CONFIG_TTY is not set"]
+
+
+def test_unknown_config_is_refused(kunit: Kunit) -> None:
+    for name in ("none", "../configs/quick", "a b"):
+        assert "there are: quick" in kunit.fails(Exit.USAGE, "run", "--config", name)
+
+
+@pytest.mark.parametrize("words", [[], ["--config", "quick"], ["nothing"], ["--kdir=x"]])
+def test_missing_or_wrong_subcommand_is_usage(words: list[str]) -> None:
+    with pytest.raises(MhpError) as caught:
+        options.parse(words)
+    assert caught.value.status == Exit.USAGE
+
+
+def test_upstream_usage_error(kunit: Kunit) -> None:
+    kunit.fails(Exit.USAGE, "run", "--no_such_flag=1")
+
+
+def test_bad_value_is_usage(kunit: Kunit) -> None:
+    kunit.fails(Exit.USAGE, "run", "--timeout=soon")
+
+
+def test_vanished_option_is_named_with_its_reason(kunit: Kunit, monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel = kunit.world.kernel
+    edit(kernel / "mm/Kconfig", "\tbool\n", '\tbool "Hotplug"\n\tdepends on SPARSEMEM && 64BIT\n')
+    git(kernel, "commit", "-q", "-a", "-m", "depends")
+    monkeypatch.setenv("FAKE_LOST", "MEMORY_HOTPLUG")
+    for subcommand in ("run", "build", "config"):
+        said = kunit.fails(Exit.CONFIG, subcommand, "--kconfig_add=CONFIG_MEMORY_HOTPLUG=y")
+        assert "CONFIG_MEMORY_HOTPLUG: asked for y, came out not set" in said
+        assert "depends on SPARSEMEM && 64BIT   (SPARSEMEM=n, 64BIT=n)" in said
+
+
+def test_build_error_shows_the_compilers_lines(kunit: Kunit) -> None:
+    kunit.mode("build_error")
+    said = kunit.fails(Exit.BUILD_FAILED, "run")
+    assert "mm/memory_hotplug.c:12:5: error: expected ';' before 'return'" in said and "***" not in said
+    assert "repeat: " in said
+
+
+def test_exec_without_a_kernel_says_so(kunit: Kunit) -> None:
+    assert "holds no kernel yet" in kunit.fails(Exit.USAGE, "exec")
+
+
+def test_nothing_changed_boots_only(kunit: Kunit) -> None:
+    assert kunit("run", "--jobs", "2", "a.b") == Exit.PASS
+    assert kunit("run", "--jobs", "2", "a.b") == Exit.PASS
+    built, booted = kunit.calls
+    assert (built[0], booted[0]) == ("run", "exec") and "--jobs" not in booted and booted[-1] == "a.b"
+    assert "nothing has changed since the last build" in kunit.printed()
+
+
+def change_edit(kunit: Kunit) -> None:
+    edit(kunit.world.linux / "mm/memory_hotplug.c", "return 7;", "return 77;")
+
+
+def change_new_file(kunit: Kunit) -> None:
+    write(kunit.world.linux, {"mm/new.c": "int fresh;\n"})
+
+
+def change_commit(kunit: Kunit) -> None:
+    kunit.world.commit("mm/memory_hotplug.c", "return 8;", "return 88;", "mm: change")
+
+
+def change_suite(kunit: Kunit) -> None:
+    write(kunit.world.kunit, {"first_kunit.c": "int second;\n"})
+
+
+def change_config(kunit: Kunit) -> None:
+    edit(paths.KUNITCONFIG, "CONFIG_KUNIT=y", "CONFIG_KUNIT=y\nCONFIG_MORE=y")
+
+
+def change_dot_config(kunit: Kunit) -> None:
+    with (kunit.build / ".config").open("a") as file:
+        file.write("CONFIG_BY_HAND=y\n")
+
+
+def change_kernel(kunit: Kunit) -> None:
+    (kunit.build / "linux").write_text("another")
+
+
+def change_kernel_gone(kunit: Kunit) -> None:
+    (kunit.build / "linux").unlink()
+
+
+def change_environment(kunit: Kunit) -> None:
+    kunit.monkeypatch.setenv("KCFLAGS", "-g")
+
+
+def change_compiler(kunit: Kunit) -> None:
+    tools = kunit.world.tmp / "tools"
+    write(tools, {"gcc": "#!/bin/sh\n"})
+    (tools / "gcc").chmod(0o755)
+    kunit.monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+
+
+def change_stamp(kunit: Kunit) -> None:
+    (kunit.build / "mhp-built-from.json").write_text('{"key": 3')
+
+
+CHANGES = [change_edit, change_new_file, change_commit, change_suite, change_config, change_dot_config,
+           change_kernel, change_kernel_gone, change_environment, change_compiler, change_stamp]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_any_change_builds(kunit: Kunit, change) -> None:  # type: ignore[no-untyped-def]
+    assert kunit("run") == kunit("run") == Exit.PASS
+    change(kunit)
+    assert kunit("run") == kunit("run") == Exit.PASS
+    assert [call[0] for call in kunit.calls] == ["run", "exec", "run", "exec"]
+
+
+def test_other_options_build(kunit: Kunit) -> None:
+    for flags in ([], ["--kconfig_add=CONFIG_A=y"], ["--make_options=V=1"], ["--brand_new_flag=1"]):
+        kunit("run", *flags)
+    assert [call[0] for call in kunit.calls] == ["run"] * 4
+
+
+def test_edit_taken_back_boots_only(kunit: Kunit) -> None:
+    kunit("run")
+    change_edit(kunit)
+    git(kunit.world.linux, "checkout", "-q", "mm/memory_hotplug.c")
+    kunit("run")
+    assert [call[0] for call in kunit.calls] == ["run", "exec"]
+
+
+def test_failed_build_is_built_again(kunit: Kunit) -> None:
+    kunit("run")
+    change_edit(kunit)
+    kunit.mode("build_error")
+    kunit.fails(Exit.BUILD_FAILED, "run")
+    kunit.mode("")
+    git(kunit.world.linux, "checkout", "-q", "mm/memory_hotplug.c")
+    kunit("run")
+    assert [call[0] for call in kunit.calls] == ["run", "run", "run"]
+
+
+def test_build_that_was_cut_off_is_mended(kunit: Kunit) -> None:
+    kunit("build")
+    mm = kunit.build / "mm"
+    old = time.time() - 100
+    write(mm, {name: "x" for name in ("whole.o", ".whole.o.cmd", ".half.o.cmd", "half.o", "none.o", ".none.o.cmd")})
+    (mm / "none.o").write_text("")
+    os.utime(mm / "whole.o", (old, old))
+    os.utime(mm / ".half.o.cmd", (old, old))
+    (kunit.build / "mhp-build-under-way").touch()
+    (kunit.build / "mhp-built-from.json").unlink()
+    kunit("run")
+    assert "the last build was cut off: 2 unfinished files removed" in kunit.printed()
+    assert (mm / "whole.o").exists() and not (mm / "half.o").exists() and not (mm / "none.o").exists()
+    assert not (kunit.build / "mhp-build-under-way").exists()
+
+
+def test_hanging_guest_is_a_timeout_and_is_gone(kunit: Kunit) -> None:
+    kunit.logs("hung")
+    kunit.mode("hang daemon")
+    kunit.monkeypatch.setattr(upstream, "_EXTRA_SECONDS", 1)
+    assert kunit("run", "--timeout=1") == Exit.TIMEOUT
+    assert "did not end within 1 s; the last result came after mhp_offline.movable" in kunit.printed()
+    assert not mentioning("signal.SIGHUP): signal.signal(s, signal.SIG_IGN)")
+
+
+def test_flooded_log_ends_the_guest(kunit: Kunit) -> None:
+    kunit.monkeypatch.setattr(upstream, "LIMIT_BYTES", 1 << 20)
+    kunit.monkeypatch.setattr(log, "LIMIT_BYTES", 1 << 20)
+    kunit.mode("flood")
+    assert kunit("run") == Exit.UNFINISHED
+    assert "the guest was stopped: it had printed 1 MiB" in kunit.printed()
+
+
+def test_daemon_of_a_passing_run_is_gone(kunit: Kunit) -> None:
+    kunit.mode("daemon")
+    assert kunit("run") == Exit.PASS
+    assert not mentioning("signal.SIGHUP): signal.signal(s, signal.SIG_IGN)")
+
+
+def test_results_are_read_where_upstream_wrote_none(kunit: Kunit) -> None:
+    kunit.mode("no_json")
+    assert kunit("run") == Exit.PASS
+    assert [call[0] for call in kunit.calls] == ["run", "parse"]
+
+
+@pytest.mark.parametrize("flag", ["--json", "--raw_output", "--json=out.json"])
+def test_output_flags_do_not_change_the_verdict(kunit: Kunit, flag: str, tmp_path: Path) -> None:
+    kunit.monkeypatch.chdir(tmp_path)
+    kunit.logs("warn_in_ok_case")
+    assert kunit("run", flag) == Exit.REPORT
+
+
+def test_list_tests_prints_the_list_only(kunit: Kunit) -> None:
+    assert kunit("run", "--list_tests") == Exit.PASS
+    assert "verdict" not in kunit.printed()
+    kunit.logs("panic")
+    assert kunit("exec", "--list_tests") == Exit.PANIC
+
+
+def test_repeat_stops_at_the_first_difference(kunit: Kunit) -> None:
+    kunit.logs("ok", "ok", "failed_case", "ok")
+    assert kunit("run", "--repeat", "4") == Exit.FINDINGS
+    assert ("boot 3 differs from boot 1: mhp_offline.busy_page_refused: PASS, then FAIL") in kunit.printed()
+    assert [call[0] for call in kunit.calls] == ["run", "exec", "exec"]
+
+
+def test_repeat_of_equal_failures_is_that_failure(kunit: Kunit) -> None:
+    kunit.logs("warn_in_ok_case")
+    assert kunit("run", "--repeat=3") == Exit.REPORT
+    assert "3 boots, 3 equal verdicts" in kunit.printed()
+
+
+def test_repeat_sees_a_report_in_another_case(kunit: Kunit) -> None:
+    kunit.logs("ok", "warn_in_ok_case")
+    assert kunit("run", "--repeat=2") == Exit.REPORT
+    assert "boot 2 differs from boot 1: PASS, then REPORT" in kunit.printed()
+
+
+def test_run_isolated_judges_every_log(kunit: Kunit) -> None:
+    kunit.logs("ok", "warn_in_ok_case", "ok")
+    assert kunit("run", "--run_isolated=suite", "*.one") == Exit.REPORT
+    calls = kunit.calls
+    assert [(call[0], call[-1]) for call in calls] == [
+        ("run", "--list_tests"), ("exec", "first.one"), ("exec", "second.one")]
+    kunit.logs("ok")
+    assert kunit("run", "--run_isolated=test") == Exit.PASS
+    assert [call[-1] for call in kunit.calls] == ["--list_tests", "first.one", "first.two", "second.one"]
+
+
+def test_parse_judges_a_file(kunit: Kunit) -> None:
+    assert kunit("parse", str(DATA / "ok.log")) == Exit.PASS
+    assert kunit("parse", str(DATA / "warn_in_ok_case.log")) == Exit.REPORT
+    assert "no such file" in kunit.fails(Exit.USAGE, "parse", "/no/such.log")
+
+
+def test_make_above_us_is_not_seen_by_the_kernels_make(kunit: Kunit) -> None:
+    kunit.monkeypatch.setenv("MAKEFLAGS", " -- LINUX=x")
+    assert "MAKEFLAGS" not in upstream.environment()
+
+
+def test_left_over_guest_directories_go(kunit: Kunit) -> None:
+    top = kunit.world.build / "tmp"
+    (top / "guest-999999999-dead").mkdir(parents=True)
+    (top / f"guest-{os.getpid()}-alive").mkdir()
+    kunit("run")
+    assert [path.name for path in top.glob("guest-*")] == [f"guest-{os.getpid()}-alive"]
