@@ -71,26 +71,60 @@ void mhp_state_take(struct mhp_state *state)
 	unlock_device_hotplug();
 }
 
-static void expect_same(struct kunit *test, const char *what, unsigned long before,
-			unsigned long after)
+static void compare(struct mhp_ctx *ctx, const char *what, unsigned long before,
+		    unsigned long after)
 {
 	if (before != after)
-		KUNIT_FAIL(test, "%s: %ld before the case, %ld after it", what, before, after);
+		mhp_violation(ctx, "%s: %ld before the case, %ld after it", what, before, after);
 }
 
-static void expect_zone(struct kunit *test, int slot, int type,
-			const struct mhp_zone_state *before,
-			const struct mhp_zone_state *after)
+static void compare_zone(struct mhp_ctx *ctx, int slot, int type,
+			 const struct mhp_zone_state *before,
+			 const struct mhp_zone_state *after)
 {
 	const char *name = NODE_DATA(first_online_node)->node_zones[type].name;
 
 	if (!memcmp(before, after, sizeof(*before)))
 		return;
-	KUNIT_FAIL(test,
-		   "node %d zone %s: start pfn %#lx, %lu pages spanned, %lu present, %lu managed before the case; %#lx, %lu, %lu, %lu after it",
-		   slot, name, before->start_pfn, before->spanned, before->present,
-		   before->managed, after->start_pfn, after->spanned, after->present,
-		   after->managed);
+	mhp_violation(ctx,
+		      "node %d zone %s: start pfn %#lx, %lu pages spanned, %lu present, %lu managed before the case; %#lx, %lu, %lu, %lu after it",
+		      slot, name, before->start_pfn, before->spanned, before->present,
+		      before->managed, after->start_pfn, after->spanned, after->present,
+		      after->managed);
+}
+
+/**
+ * mhp_state_compare() - find the differences of two states
+ * @before: taken when a case began
+ * @after: taken at its end
+ * @found: where they go
+ *
+ * Return: how many there are.
+ */
+int mhp_state_compare(const struct mhp_state *before, const struct mhp_state *after,
+		      struct mhp_violations *found)
+{
+	struct mhp_ctx ctx = { .found = found, .name = "state" };
+	int slot, type;
+
+	found->count = 0;
+	found->nr_lines = 0;
+	compare(&ctx, "present sections", before->present_sections, after->present_sections);
+	compare(&ctx, "online sections", before->online_sections, after->online_sections);
+	compare(&ctx, "sections from boot", before->early_sections, after->early_sections);
+	compare(&ctx, "memory blocks", before->blocks, after->blocks);
+	compare(&ctx, "online memory blocks", before->online_blocks, after->online_blocks);
+	compare(&ctx, "System RAM ranges", before->ram_ranges, after->ram_ranges);
+	compare(&ctx, "pages of System RAM", before->ram_pages, after->ram_pages);
+	compare(&ctx, "totalram_pages()", before->totalram, after->totalram);
+	compare(&ctx, "nr_memmap_pages", before->memmap_pages, after->memmap_pages);
+	compare(&ctx, "nr_memmap_boot_pages", before->memmap_boot_pages, after->memmap_boot_pages);
+	compare(&ctx, "mapped bytes of memmap", before->mapped_memmap, after->mapped_memmap);
+	for (slot = 0; slot < MHP_STATE_NODES; slot++)
+		for (type = 0; type < MAX_NR_ZONES; type++)
+			compare_zone(&ctx, slot, type, &before->zone[slot][type],
+				     &after->zone[slot][type]);
+	return found->count;
 }
 
 /**
@@ -102,22 +136,12 @@ static void expect_zone(struct kunit *test, int slot, int type,
 void mhp_state_expect_equal(struct kunit *test, const struct mhp_state *before,
 			    const struct mhp_state *after)
 {
-	int slot, type;
+	static struct mhp_violations found;
+	int i;
 
-	expect_same(test, "present sections", before->present_sections, after->present_sections);
-	expect_same(test, "online sections", before->online_sections, after->online_sections);
-	expect_same(test, "sections from boot", before->early_sections, after->early_sections);
-	expect_same(test, "memory blocks", before->blocks, after->blocks);
-	expect_same(test, "online memory blocks", before->online_blocks, after->online_blocks);
-	expect_same(test, "System RAM ranges", before->ram_ranges, after->ram_ranges);
-	expect_same(test, "pages of System RAM", before->ram_pages, after->ram_pages);
-	expect_same(test, "totalram_pages()", before->totalram, after->totalram);
-	expect_same(test, "nr_memmap_pages", before->memmap_pages, after->memmap_pages);
-	expect_same(test, "nr_memmap_boot_pages", before->memmap_boot_pages,
-		    after->memmap_boot_pages);
-	expect_same(test, "mapped bytes of memmap", before->mapped_memmap, after->mapped_memmap);
-	for (slot = 0; slot < MHP_STATE_NODES; slot++)
-		for (type = 0; type < MAX_NR_ZONES; type++)
-			expect_zone(test, slot, type, &before->zone[slot][type],
-				    &after->zone[slot][type]);
+	if (!mhp_state_compare(before, after, &found))
+		return;
+	KUNIT_FAIL(test, "the case left %d things other than it found them:", found.count);
+	for (i = 0; i < found.nr_lines; i++)
+		kunit_err(test, "    %s\n", found.line[i].text);
 }

@@ -98,6 +98,8 @@ struct mhp_state {
 };
 
 void mhp_state_take(struct mhp_state *state);
+int mhp_state_compare(const struct mhp_state *before, const struct mhp_state *after,
+		      struct mhp_violations *found);
 void mhp_state_expect_equal(struct kunit *test, const struct mhp_state *before,
 			    const struct mhp_state *after);
 

@@ -161,6 +161,9 @@ struct mapping {
 	unsigned long mapped;	/* bytes that have to be mapped, and are */
 	unsigned long pfn;	/* a sub-section, */
 	bool has_memmap;	/* and whether it has to be mapped */
+	unsigned long stale_pfn;	/* absent pages whose memmap is mapped, */
+	unsigned long stale_end;	/* as many as follow each other, */
+	unsigned long stale_backing;	/* and the first page behind it */
 };
 
 /* Neighbours ask about the same sub-section, mostly. */
@@ -171,6 +174,17 @@ static bool has_memmap(struct mapping *mapping, unsigned long pfn)
 		mapping->has_memmap = mhp_has_memmap(pfn);
 	}
 	return mapping->has_memmap;
+}
+
+static void report_stale(struct mapping *mapping)
+{
+	if (!mapping->stale_end)
+		return;
+	mhp_violation(mapping->ctx,
+		      "%s: absent, but the memmap of pfn %#lx-%#lx is still mapped, to pfn %#lx onwards",
+		      section_name(pfn_to_section_nr(mapping->stale_pfn)).s, mapping->stale_pfn,
+		      mapping->stale_end - 1, mapping->stale_backing);
+	mapping->stale_end = 0;
 }
 
 static void mapping_leaf(struct leaf *leaf, void *arg)
@@ -186,11 +200,14 @@ static void mapping_leaf(struct leaf *leaf, void *arg)
 		wanted = true;
 		mapping->mapped += overlap(leaf, pfn, pfn + PAGES_PER_SUBSECTION);
 	}
-	if (!wanted)
-		mhp_violation(mapping->ctx,
-			      "%s: the memmap of absent pfn %#lx-%#lx is still mapped, to pfn %#lx",
-			      section_name(pfn_to_section_nr(first_pfn_of(leaf))).s,
-			      first_pfn_of(leaf), last, leaf->pfn);
+	if (wanted)
+		return;
+	if (first_pfn_of(leaf) > mapping->stale_end) {
+		report_stale(mapping);
+		mapping->stale_pfn = first_pfn_of(leaf);
+		mapping->stale_backing = leaf->pfn;
+	}
+	mapping->stale_end = last + 1;
 }
 
 static void count_leaf(struct leaf *leaf, void *arg)
@@ -246,6 +263,7 @@ void check_vmemmap_mapping(struct mhp_ctx *ctx)
 	if (!is_in_page_tables())
 		return;
 	walk_whole_memmap(mapping_leaf, &mapping);
+	report_stale(&mapping);
 	if (mapping.mapped == expected_bytes())
 		return;
 	ctx->found->memmap_unsafe = true;
