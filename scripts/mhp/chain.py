@@ -117,7 +117,9 @@ def replay(git: Git, commits: Sequence[str], onto: str) -> str:
 
 def commit_date(git: Git, commit: str) -> str:
     """The committer date of a commit as "SECONDS +HHMM"."""
-    return git.text("show", "-s", "--format=%cd", "--date=raw", commit)
+    head = git.contents([commit])[commit].partition(b"\n\n")[0]
+    (committer,) = (line for line in head.split(b"\n") if line.startswith(b"committer "))
+    return b" ".join(committer.split(b" ")[-2:]).decode()
 
 
 def single_commit(git: Git, message: str, tree: str, parent: str | None, date: str) -> str:

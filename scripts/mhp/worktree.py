@@ -144,9 +144,15 @@ def listing(names: list[str] | tuple[str, ...], most: int = 12) -> str:
 
 def _settle(git: Git, old: str, changes: Changes) -> None:
     """See to it that no file of a move is edited; those that hold the new content are recorded."""
-    dirty = _edited(git, old, changes)
-    if dirty and git.run("update-index", "-q", "--refresh"):
-        dirty = _edited(git, old, changes)  # without those that were only touched
+    names = [_path(pair) for pair in changes]
+    dirty = set(_limited(git, names, "diff-files", "--name-only", "-z"))
+    touched = [entry.path for entry in _index_entries(git, sorted(dirty)) if _holds(git, entry)]
+    if touched:
+        git.check("update-index", "-z", "--stdin", input=_joined(touched))
+        dirty = set(_limited(git, names, "diff-files", "--name-only", "-z"))
+    dirty |= set(_limited(git, names, "diff-index", "--cached", "--name-only", "-z", old))
+    dirty |= {new.path for gone, new in changes
+              if new and gone is None and os.path.lexists(_file(git, new.path))}
     blocked: Changes = []
     ready: Changes = []
     for pair in changes:
@@ -158,16 +164,8 @@ def _settle(git: Git, old: str, changes: Changes) -> None:
     lines = b"".join(map(_index_line, ready))
     if lines:
         git.check("update-index", "-z", "--index-info", input=lines)
-        git.run("update-index", "-q", "--refresh")
-
-
-def _edited(git: Git, old: str, changes: Changes) -> set[str]:
-    """Files of a move whose index entry, content or existence is not that of `old`."""
-    names = [_path(pair) for pair in changes]
-    found = set(_limited(git, names, "diff-files", "--name-only", "-z"))
-    found |= set(_limited(git, names, "diff-index", "--cached", "--name-only", "-z", old))
-    return found | {new.path for gone, new in changes
-                    if new and gone is None and os.path.lexists(_file(git, new.path))}
+        present = [new.path for _old, new in ready if new]
+        git.check("update-index", "-z", "--add", "--stdin", input=_joined(present))
 
 
 _ADVICE = ("Keep them: commit them there, then `scripts/series refresh`. "

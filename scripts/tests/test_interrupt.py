@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from small_world import World, edit, git, write
 
-from mhp import chain, git as git_module, series, series_files, state, tree, worktree
+from mhp import chain, git as git_module, run as programs, series, series_files, state, tree, worktree
 from mhp.exits import Exit, MhpError
 from mhp.run import Arg, Result
 
@@ -61,7 +61,7 @@ def test_killed_in_first_prepare(world: World, victim: object, name: str, after:
 
 @pytest.mark.parametrize("victim, name, after", [
     (chain, "build", 1), (worktree, "prepare_move", 1), (state, "save", 1), (worktree, "move", 1),
-    (state, "save", 2)] + [(git_module.Git, "run", number) for number in (1, 3, 5, 6, 7, 8)])
+    (state, "save", 2)] + [(programs, "run", number) for number in range(2, 28, 4)])
 def test_killed_in_change(world: World, victim: object, name: str, after: int) -> None:
     world.mm_patch(1)
     world.prepare()
