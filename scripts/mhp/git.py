@@ -46,12 +46,13 @@ Changes = list[tuple[Entry | None, Entry | None]]
 class Git:
     """A repository (`gitdir`), with a work tree when there is one.
 
-    `index` and `objects` replace the index file and the directory that new objects go to.
+    `index` and `objects` replace the index file and the directory of objects.
     """
 
     gitdir: Path
     worktree: Path | None = None
     index: Path | None = None
+    objects: Path | None = None
     settings: Sequence[str] = field(default=())
 
     def argv(self, *args: programs.Arg) -> list[programs.Arg]:
@@ -68,6 +69,8 @@ class Git:
         env = clean_environment()
         if self.index is not None:
             env["GIT_INDEX_FILE"] = str(self.index)
+        if self.objects is not None:
+            env["GIT_OBJECT_DIRECTORY"] = str(self.objects)
         env.update(more or {})
         return env
 

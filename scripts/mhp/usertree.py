@@ -10,7 +10,7 @@ import hashlib
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mhp import chain
@@ -22,6 +22,7 @@ from mhp.state import write_whole
 
 _PLACE = "theirs"
 _INDEX = "index"
+_OBJECTS = "objects"
 _INDEX_OF = "index.of"
 _NO_GIT_DATE = "0 +0000"
 
@@ -72,12 +73,11 @@ def parse_version(makefile: str) -> tuple[int, int] | None:
     return (int(found["VERSION"]), int(found["PATCHLEVEL"])) if len(found) == 2 else None
 
 
-def _borrow(tree: UserTree, git: Git) -> None:
-    """Let our repository read the objects of theirs, wherever they are today."""
-    if tree.common is None:
-        return
+def _borrow(tree: UserTree, git: Git, more: Path) -> None:
+    """Let our repository read the objects of theirs, wherever they are today, and those in `more`."""
+    assert tree.common
     alternates = git.gitdir / "objects/info/alternates"
-    wanted = f"{tree.common / 'objects'}\n".encode(errors="surrogateescape")
+    wanted = f"{tree.common / 'objects'}\n{more}\n".encode(errors="surrogateescape")
     if not alternates.exists() or alternates.read_bytes() != wanted:
         write_whole(alternates, wanted)
     theirs, ours = tree.common / "shallow", git.gitdir / "shallow"
@@ -99,9 +99,14 @@ def current(tree: UserTree, git: Git, place: Path) -> str:
     with locked(place):
         index = place / _INDEX
         index.with_name(f"{_INDEX}.lock").unlink(missing_ok=True)
-        _borrow(tree, git)
-        ours = Git(git.gitdir, worktree=tree.path, index=index, settings=git.settings)
-        return _checkout(tree, git, ours, place) if tree.gitdir else _whole_directory(tree, ours)
+        ours = Git(git.gitdir, worktree=tree.path, index=index)
+        if tree.gitdir is None:
+            return _whole_directory(tree, ours)
+        # Apart from theirs, because git renews the time of an object that it finds there already.
+        ours = replace(ours, objects=place / _OBJECTS)
+        (place / _OBJECTS).mkdir(exist_ok=True)
+        _borrow(tree, git, place / _OBJECTS)
+        return _checkout(tree, git, ours, place)
 
 
 def _checkout(tree: UserTree, git: Git, ours: Git, place: Path) -> str:
@@ -157,7 +162,7 @@ def _whole_directory(tree: UserTree, ours: Git) -> str:
     assert ours.index
     first = not ours.index.exists()
     settings = ("core.bigFileThreshold=1", "core.compression=1") if first else ("core.compression=1",)
-    git = Git(ours.gitdir, ours.worktree, ours.index, settings)
+    git = replace(ours, settings=settings)
     if first:
         line = b""
         argv = [str(word) for word in git.argv("add", "--all", "--verbose", ".")]

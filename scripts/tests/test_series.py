@@ -53,9 +53,8 @@ def test_commands_in_a_row(world: World) -> None:
 def test_command_line_errors(world: World) -> None:
     assert command(world, "series").returncode == Exit.USAGE
     assert command(world, "series", "--help").returncode == 0
-    for name in ("apply", "path", "refresh", "import", "list", "none"):
-        shown = command(world, "series", name, "--help")
-        assert shown.returncode == 0 and "--kdir" in shown.stdout
+    shown = command(world, "series", "import", "--help")
+    assert shown.returncode == 0 and "--kdir" in shown.stdout and "MBOX" in shown.stdout
     refused = command(world, "series", "apply", "--kdir=/nowhere")
     assert refused.returncode == Exit.USAGE and "no kernel tree" in refused.stderr
 
