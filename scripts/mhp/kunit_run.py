@@ -37,6 +37,7 @@ def _work(job: Job) -> int:
     if job.options.subcommand in ("config", "build"):
         _build_only(job)
         return Exit.PASS
+    (job.build.path / repeat.VERDICT_FILE).unlink(missing_ok=True)
     build_first = job.options.subcommand == "run" and _must_build(job)
     if job.options.subcommand == "exec" and not job.build.kernel(job.arch).exists():
         raise MhpError(Exit.USAGE, f"{job.build.path} holds no kernel yet: `scripts/kunit.py build` or "

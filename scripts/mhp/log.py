@@ -36,10 +36,11 @@ _HEAD = re.compile(
     r"|kmemleak: \d+ new suspected memory leak"
     r"|(?:rcu: )?INFO: (?:\S+ (?:self-)?detected |task \S+ blocked for more than "
     r"|trying to register non-static key|rcu\S* detected )")
+# "page dumped because: unmovable page" is none: offlining that is refused says so, as it should.
 # These may also be a line within such a report, which is then counted once.
 _LINE = re.compile(
     r"(?:Internal error: )?Oops\b|general protection fault|Unable to handle kernel "
-    r"|unreferenced object 0x|page:\S+ .*dumped because|page dumped because|Bad page (?:state|map)"
+    r"|unreferenced object 0x|Bad page (?:state|map)"
     r"|Altmap not fully unmapped|(?:list_add|list_del) corruption|refcount_t: "
     r"|DEBUG_LOCKS_WARN_ON|turning off the locking correctness validator"
     r"|slab error in |Slab corruption|(?:Padding|Redzone|Poison) overwritten|INFO: possible "

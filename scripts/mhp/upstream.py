@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,6 +113,17 @@ def guest_directory() -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
+def relative(guest: Path, tree: Path) -> str:
+    """A guest's directory as UML gets it: short, and without spaces, which end a kernel parameter."""
+    return os.path.relpath(guest, tree)
+
+
+def time_limit(seconds: float) -> Callable[[], str | None]:
+    """A watch for guard.supervise() that stops what takes longer."""
+    end = time.monotonic() + seconds
+    return lambda: f"not done within {seconds:g} s" if time.monotonic() > end else None
+
+
 def arguments(job: Job, subcommand: str, rest: Sequence[str], guest: Path, json: Path | None) -> list[str]:
     """Upstream's command line. json: where its results go, None when the user has them elsewhere."""
     seen = job.options.seen
@@ -128,8 +139,7 @@ def arguments(job: Job, subcommand: str, rest: Sequence[str], guest: Path, json:
         if json is not None:
             words.append(f"--json={json}")
         if job.arch == "um":
-            # A relative path: short, and without spaces, which end a kernel parameter.
-            words.append(f"--kernel_args=uml_dir={os.path.relpath(guest, job.tree.path)}")
+            words.append(f"--kernel_args=uml_dir={relative(guest, job.tree.path)}")
     return [*words, *rest]
 
 

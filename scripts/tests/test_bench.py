@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The benchmark's arithmetic, and that it leaves the edited file as it was."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from mhp import bench
+from mhp.bench import Ratio, Row
+from mhp.exits import Exit, MhpError
+
+TEXT = "int a;\n/* no newline at the end */"
+
+
+def test_ratio_is_the_median_of_the_pairs() -> None:
+    ratio = Ratio(Row("ours", [1.0, 2.0, 9.0]), Row("theirs", [4.0, 4.0, 10.0]))
+    assert ratio.median == 0.5 and ratio.ours.median == 2.0
+
+
+def test_edits_differ_and_the_file_is_put_back(tmp_path: Path) -> None:
+    path = tmp_path / "file.c"
+    path.write_text(TEXT, encoding="utf-8")
+    before = path.stat().st_mtime_ns
+    with bench.editing(path) as edit:
+        seen = set()
+        for _ in range(3):
+            edit()
+            seen.add(path.read_text(encoding="utf-8"))
+        assert len(seen) == 3 and all(text.startswith(TEXT) for text in seen)
+    assert path.read_text(encoding="utf-8") == TEXT and path.stat().st_mtime_ns > before
+
+
+def test_edit_of_a_killed_run_is_removed(tmp_path: Path) -> None:
+    path = tmp_path / "file.c"
+    path.write_text(TEXT, encoding="utf-8")
+    with bench.editing(path) as edit:
+        edit()
+        left = path.read_text(encoding="utf-8")
+    path.write_text(left, encoding="utf-8")
+    with pytest.raises(RuntimeError), bench.editing(path) as edit:
+        edit()
+        raise RuntimeError
+    assert path.read_text(encoding="utf-8") == TEXT
+
+
+def test_timed_reads_upstreams_split(tmp_path: Path) -> None:
+    line = "Elapsed time: 3.750s total, 0.010s configuring, 3.500s building, 0.240s running"
+    done = bench.timed([sys.executable, "-c", f"print('[00:00:00] {line}')"], tmp_path, tmp_path / "out")
+    assert done.split == (0.01, 3.5, 0.24) and 0 < done.seconds < 20
+    assert bench.timed(["true"], tmp_path, tmp_path / "out").split is None
+
+
+def test_failing_command_is_not_measured(tmp_path: Path) -> None:
+    with pytest.raises(MhpError, match="cannot measure: this ended with status 3") as caught:
+        bench.timed(["sh", "-c", "echo why; exit 3"], tmp_path, tmp_path / "out")
+    assert caught.value.status == Exit.FINDINGS and "why" in str(caught.value)
