@@ -85,7 +85,7 @@ static int move_page_to(struct contents *c, unsigned int index, unsigned long pf
 	int err;
 
 	/* A page on a per-CPU list counts as unmovable, and cannot be isolated. */
-	lru_add_drain();
+	lru_add_drain_all();
 	err = alloc_contig_range(pfn, pfn + 1, MIGRATE_MOVABLE, GFP_KERNEL);
 	if (err)
 		return err;
@@ -228,7 +228,7 @@ struct held *contents_hold(struct kunit *test, unsigned long pfn,
 	KUNIT_ASSERT_NOT_NULL(test, held);
 	held->pfn = pfn;
 	held->nr_pages = nr_pages;
-	lru_add_drain();
+	lru_add_drain_all();
 	KUNIT_ASSERT_EQ_MSG(test, alloc_contig_range(pfn, pfn + nr_pages, MIGRATE_MOVABLE,
 						     GFP_KERNEL), 0,
 			    "pfn %#lx-%#lx cannot be allocated", pfn, pfn + nr_pages - 1);

@@ -6,7 +6,6 @@
 #include <linux/list.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
-#include <linux/pgtable.h>
 
 #include "fake_memmap.h"
 #include "fake_section.h"
@@ -109,7 +108,7 @@ struct vmem_altmap *fake_altmap(struct kunit *test, unsigned long pfn,
 
 /**
  * fake_memmap_size() - pages that the memmap of a range takes
- * @test: the running case; skipped where a memmap is no whole number of pages
+ * @test: the running case; skipped where that cannot be told
  * @nr_pages: pages of the range
  *
  * Return: pages.
@@ -118,50 +117,12 @@ unsigned long fake_memmap_size(struct kunit *test, unsigned long nr_pages)
 {
 	unsigned long bytes = nr_pages * sizeof(struct page);
 
+	if (!mhp_memmap_can_be_walked())
+		kunit_skip(test, "the memmap is not mapped by page tables here");
 	if (!IS_ALIGNED(bytes, PAGE_SIZE))
 		kunit_skip(test, "the memmap of %lu pages takes %lu bytes, not whole pages",
 			   nr_pages, bytes);
 	return PHYS_PFN(bytes);
-}
-
-/**
- * fake_memmap_backing() - where a struct page really is
- * @pfn: whose struct page
- * @backing: receives the page frame that holds it
- *
- * The page tables say it, without an access to the struct page.
- *
- * Return: whether there is one.
- */
-bool fake_memmap_backing(unsigned long pfn, unsigned long *backing)
-{
-	unsigned long addr = (unsigned long)pfn_to_page(pfn);
-	pgd_t *pgd = pgd_offset_k(addr);
-	p4d_t *p4d;
-	pud_t *pud;
-	pmd_t *pmd;
-	pte_t *pte;
-
-	if (pgd_none(*pgd))
-		return false;
-	p4d = p4d_offset(pgd, addr);
-	if (p4d_none(*p4d))
-		return false;
-	pud = pud_offset(p4d, addr);
-	if (pud_none(*pud))
-		return false;
-	pmd = pmd_offset(pud, addr);
-	if (pmd_none(*pmd))
-		return false;
-	if (pmd_leaf(*pmd)) {
-		*backing = pmd_pfn(*pmd) + PHYS_PFN(addr & ~PMD_MASK);
-		return true;
-	}
-	pte = pte_offset_kernel(pmd, addr);
-	if (!pte_present(*pte))
-		return false;
-	*backing = pte_pfn(*pte);
-	return true;
 }
 
 /**

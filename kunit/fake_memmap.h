@@ -22,7 +22,6 @@ struct vmem_altmap *fake_altmap(struct kunit *test, unsigned long pfn,
 unsigned long fake_memmap_size(struct kunit *test, unsigned long nr_pages);
 
 /* Looking at what came of it */
-bool fake_memmap_backing(unsigned long pfn, unsigned long *backing);
 unsigned long fake_section_flags(unsigned long pfn);
 
 #endif /* MHP_FAKE_MEMMAP_H */

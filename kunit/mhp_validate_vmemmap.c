@@ -359,3 +359,47 @@ void check_vmemmap_backing(struct mhp_ctx *ctx)
 	if (is_in_page_tables())
 		walk_whole_memmap(backing_leaf, &home);
 }
+
+struct backing {
+	unsigned long addr;
+	unsigned long pfn;
+	bool found;
+};
+
+static void leaf_of_addr(struct leaf *leaf, void *arg)
+{
+	struct backing *backing = arg;
+
+	if (backing->addr - leaf->addr >= leaf->size)
+		return;
+	backing->pfn = leaf->pfn + PHYS_PFN(backing->addr - leaf->addr);
+	backing->found = true;
+}
+
+/**
+ * mhp_memmap_backing() - where a struct page really is
+ * @pfn: whose struct page
+ * @backing: receives the page frame that holds the beginning of it
+ *
+ * The page tables say it, without an access to the struct page.
+ *
+ * Return: whether there is one.
+ */
+bool mhp_memmap_backing(unsigned long pfn, unsigned long *backing)
+{
+	struct backing found = { .addr = (unsigned long)pfn_to_page(pfn) };
+
+	get_online_mems();
+	walk_memmap(pfn, pfn + 1, leaf_of_addr, &found);
+	put_online_mems();
+	*backing = found.pfn;
+	return found.found;
+}
+
+/**
+ * mhp_memmap_can_be_walked() - whether mhp_memmap_backing() can tell
+ */
+bool mhp_memmap_can_be_walked(void)
+{
+	return is_in_page_tables();
+}

@@ -67,9 +67,9 @@ static void expect_map(struct kunit *test, unsigned long section,
 
 		KUNIT_EXPECT_EQ_MSG(test, pfn_valid(pfn), there, "sub-section %u", i);
 		KUNIT_EXPECT_EQ_MSG(test, pfn_valid(end), there, "sub-section %u", i);
-		KUNIT_EXPECT_EQ_MSG(test, fake_memmap_backing(pfn, &backing), there,
+		KUNIT_EXPECT_EQ_MSG(test, mhp_memmap_backing(pfn, &backing), there,
 				    "sub-section %u", i);
-		KUNIT_EXPECT_EQ_MSG(test, fake_memmap_backing(end, &backing), there,
+		KUNIT_EXPECT_EQ_MSG(test, mhp_memmap_backing(end, &backing), there,
 				    "sub-section %u", i);
 	}
 }
@@ -240,9 +240,9 @@ static void add_subsection_with_altmap_takes_its_head(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, fake_memmap_add(test, pfn, PAGES_PER_SUBSECTION, altmap), 0);
 	KUNIT_EXPECT_EQ(test, altmap->alloc, size);
-	KUNIT_ASSERT_TRUE(test, fake_memmap_backing(pfn, &backing));
+	KUNIT_ASSERT_TRUE(test, mhp_memmap_backing(pfn, &backing));
 	KUNIT_EXPECT_EQ(test, backing, pfn);
-	KUNIT_ASSERT_TRUE(test, fake_memmap_backing(pfn + PAGES_PER_SUBSECTION - 1,
+	KUNIT_ASSERT_TRUE(test, mhp_memmap_backing(pfn + PAGES_PER_SUBSECTION - 1,
 						    &backing));
 	KUNIT_EXPECT_EQ(test, backing, pfn + size - 1);
 
@@ -288,7 +288,7 @@ static void subsections_with_and_without_altmap_share_section(struct kunit *test
 	KUNIT_ASSERT_EQ(test, fake_memmap_add(test, pfn, PAGES_PER_SUBSECTION, altmap), 0);
 	remove(test, section, 0, 1);
 	KUNIT_EXPECT_EQ(test, altmap->alloc, size);
-	KUNIT_ASSERT_TRUE(test, fake_memmap_backing(pfn, &backing));
+	KUNIT_ASSERT_TRUE(test, mhp_memmap_backing(pfn, &backing));
 	KUNIT_EXPECT_EQ(test, backing, pfn);
 	__set_bit(1, map);
 	expect_map(test, section, map);
