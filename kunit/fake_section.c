@@ -103,8 +103,34 @@ struct fake_range fake_range(struct kunit *test, unsigned int nr_blocks)
 struct fake_range fake_block(struct kunit *test, struct fake_range range,
 			     unsigned int index)
 {
-	KUNIT_ASSERT_LT(test, index, range.nr_blocks);
-	return make_range(range.start + (u64)index * memory_block_size_bytes(), 1);
+	return fake_sub_range(test, range, index, 1);
+}
+
+/**
+ * fake_sub_range() - some neighbouring memory blocks of a range
+ * @test: the running case
+ * @range: the range
+ * @index: the first of them, from 0
+ * @nr_blocks: how many
+ *
+ * Return: the blocks, as a range of their own.
+ */
+struct fake_range fake_sub_range(struct kunit *test, struct fake_range range,
+				 unsigned int index, unsigned int nr_blocks)
+{
+	KUNIT_ASSERT_LE(test, index + nr_blocks, range.nr_blocks);
+	return make_range(range.start + (u64)index * memory_block_size_bytes(), nr_blocks);
+}
+
+/**
+ * fake_skip_without_series() - skip a case that the base cannot pass
+ * @test: the running case; it ends here when the series is not in this kernel
+ * @why: what the series mends or adds
+ */
+void fake_skip_without_series(struct kunit *test, const char *why)
+{
+	if (!IS_ENABLED(CONFIG_MHP_SERIES))
+		kunit_skip(test, "CONFIG_MHP_SERIES is not set: %s", why);
 }
 
 /**
@@ -378,13 +404,14 @@ static void put_back_sections(struct kunit *test)
 	struct plugged *p, *next;
 
 	list_for_each_entry_safe(p, next, &world(test)->plugged, list) {
-		unsigned long pfn, end = p->range.pfn + p->range.nr_pages;
+		unsigned long pfn, next_pfn, end = p->range.pfn + p->range.nr_pages;
 		int err = 0;
 
-		for (pfn = p->range.pfn; pfn < end; pfn += PAGES_PER_SECTION) {
-			if (pfn_to_online_page(pfn + PAGES_PER_SECTION - 1))
+		for (pfn = p->range.pfn; pfn < end; pfn = next_pfn) {
+			next_pfn = min(end, SECTION_ALIGN_UP(pfn + 1));
+			if (pfn_to_online_page(next_pfn - 1))
 				err = err ?: fake_offline_pages(test, pfn,
-								PAGES_PER_SECTION);
+								next_pfn - pfn);
 		}
 		if (err)
 			KUNIT_FAIL(test, "sections at %#llx stay behind: error %d",

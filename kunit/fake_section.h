@@ -55,9 +55,13 @@ void fake_world_exit(struct kunit *test);
 void fake_add_action(struct kunit *test, fake_action_t *fn, void *arg);
 void fake_release_action(struct kunit *test, fake_action_t *fn, void *arg);
 
+void fake_skip_without_series(struct kunit *test, const char *why);
+
 struct fake_range fake_range(struct kunit *test, unsigned int nr_blocks);
 struct fake_range fake_block(struct kunit *test, struct fake_range range,
 			     unsigned int index);
+struct fake_range fake_sub_range(struct kunit *test, struct fake_range range,
+				 unsigned int index, unsigned int nr_blocks);
 
 /* Blocks */
 int fake_add(struct kunit *test, struct fake_range range, mhp_t flags);

@@ -28,6 +28,15 @@ static struct mhp_name flag_names(unsigned long map)
 	return name;
 }
 
+static bool has_block(unsigned long section_nr)
+{
+	struct memory_block *mem = find_memory_block(section_nr);
+
+	if (mem)
+		put_device(&mem->dev);
+	return mem;
+}
+
 static void check_present_flags(struct mhp_ctx *ctx, unsigned long nr, unsigned long map)
 {
 	if (!(map & SECTION_HAS_MEM_MAP)) {
@@ -43,7 +52,9 @@ static void check_present_flags(struct mhp_ctx *ctx, unsigned long nr, unsigned 
 	if ((map & SECTION_IS_EARLY) && nr > mhp_boot.last_early_section)
 		mhp_violation(ctx, "%s: hot-added, but IS_EARLY: %s",
 			      section_name(nr).s, flag_names(map).s);
-	if ((map & SECTION_IS_ONLINE) && (map & TAINTED) && !(map & SECTION_IS_EARLY))
+	/* A hot-added block is System RAM all over. */
+	if ((map & SECTION_IS_ONLINE) && (map & TAINTED) && !(map & SECTION_IS_EARLY) &&
+	    has_block(nr))
 		mhp_violation(ctx, "%s: hot-added and online, but ZONE_DEVICE in part: %s",
 			      section_name(nr).s, flag_names(map).s);
 }
