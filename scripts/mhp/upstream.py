@@ -20,7 +20,7 @@ from mhp.log import LIMIT_BYTES
 from mhp.options import Options
 from mhp.progress import Progress, say
 from mhp.run import shown
-from mhp.tree import PreparedTree
+from mhp.tree import PreparedTree, read_state
 
 PYTHON = "/usr/bin/python3"
 SCRIPT = Path("tools/testing/kunit/kunit.py")
@@ -68,8 +68,12 @@ class Job:
 
     @property
     def kconfig_lines(self) -> list[str]:
-        """Lines that go over the config files, the later ones win: our fragments, then the user's."""
-        lines = []
+        """Lines that go over the config files, the later ones win: ours, then the user's.
+
+        Ours are the fragments, and that the tree holds the series: the cases that need it then run.
+        """
+        ours = self.kunitconfigs == [paths.KUNITCONFIG]
+        lines = ["CONFIG_MHP_SERIES=y"] if ours and read_state(self.tree).part("mm") else []
         for name in self.options.configs:
             lines += kconfig.fragment_lines(paths.KUNIT_CONFIGS / f"{name}.config")
         return lines + list(self.options.seen.kconfig_add)

@@ -140,6 +140,16 @@ def test_config_fragment_has_its_own_build_directory(kunit: Kunit) -> None:
         "--kconfig_add=CONFIG_BITS=21", "--kconfig_add=# CONFIG_TTY is not set"]
 
 
+def test_config_is_told_whether_the_series_is_in_the_tree(kunit: Kunit) -> None:
+    kunit.world.mm_patch(1)
+    assert kunit("run") == Exit.PASS
+    kunit.world.prepare(series=False)
+    assert kunit("run") == Exit.PASS
+    with_series, without = kunit.calls
+    assert "--kconfig_add=CONFIG_MHP_SERIES=y" in with_series
+    assert "--kconfig_add=CONFIG_MHP_SERIES=y" not in without
+
+
 def test_unknown_config_is_refused(kunit: Kunit) -> None:
     for name in ("none", "../configs/quick", "a b"):
         assert "there are: quick" in kunit.fails(Exit.USAGE, "run", "--config", name)
