@@ -10,6 +10,31 @@
 #include <linux/mm.h>
 #include <asm/pgalloc.h>
 #include <asm/tlbflush.h>
+#include <hotplug.h>
+#include <mem_user.h>
+
+static pte_t *vmemmap_pte(unsigned long addr)
+{
+	pgd_t *pgd = pgd_offset_k(addr);
+	p4d_t *p4d;
+	pud_t *pud;
+	pmd_t *pmd;
+	pte_t *pte;
+
+	if (!pgd_present(*pgd))
+		return NULL;
+	p4d = p4d_offset(pgd, addr);
+	if (!p4d_present(*p4d))
+		return NULL;
+	pud = pud_offset(p4d, addr);
+	if (!pud_present(*pud))
+		return NULL;
+	pmd = pmd_offset(pud, addr);
+	if (!pmd_present(*pmd))
+		return NULL;
+	pte = pte_offset_kernel(pmd, addr);
+	return pte_present(*pte) ? pte : NULL;
+}
 
 /*
  * The host's mappings follow the page tables only when they are synced, which
@@ -20,6 +45,49 @@ static int vmemmap_sync(unsigned long start, unsigned long end)
 {
 	um_tlb_mark_sync(&init_mm, start, end);
 	return um_tlb_sync(&init_mm);
+}
+
+/* Pages from @addr on that are not mapped yet and contiguous in memory, in bytes. */
+static unsigned long run_length(unsigned long addr, unsigned long end)
+{
+	unsigned long pfn = pte_pfn(*vmemmap_pte(addr)), len;
+
+	for (len = PAGE_SIZE; addr + len < end; len += PAGE_SIZE) {
+		pte_t *pte = vmemmap_pte(addr + len);
+
+		if (!pte_newpage(*pte) || pte_pfn(*pte) != pfn + (len >> PAGE_SHIFT))
+			break;
+	}
+	return len;
+}
+
+/*
+ * What um_tlb_sync() would do page by page, in as few calls of the host as the
+ * memory allows.
+ */
+static int vmemmap_map(unsigned long start, unsigned long end)
+{
+	unsigned long addr, len, page;
+
+	for (addr = start; addr < end; addr += len) {
+		pte_t *pte = vmemmap_pte(addr);
+		unsigned long long off;
+		int fd, err;
+
+		len = PAGE_SIZE;
+		if (!pte_newpage(*pte))
+			continue;
+		len = run_length(addr, end);
+		fd = phys_mapping(PFN_PHYS(pte_pfn(*pte)), &off);
+		err = os_map_populated((void *)addr, fd, off, len);
+		if (err)
+			return err;
+		for (page = addr; page < addr + len; page += PAGE_SIZE) {
+			pte = vmemmap_pte(page);
+			*pte = pte_mkuptodate(*pte);
+		}
+	}
+	return 0;
 }
 
 /**
@@ -48,33 +116,10 @@ int __meminit vmemmap_populate(unsigned long start, unsigned long end, int node,
 	if (err)
 		return err;
 
-	return vmemmap_sync(start, end);
+	return vmemmap_map(start, end) ?: um_tlb_sync(&init_mm);
 }
 
 #ifdef CONFIG_MEMORY_HOTPLUG
-static pte_t *vmemmap_pte(unsigned long addr)
-{
-	pgd_t *pgd = pgd_offset_k(addr);
-	p4d_t *p4d;
-	pud_t *pud;
-	pmd_t *pmd;
-	pte_t *pte;
-
-	if (!pgd_present(*pgd))
-		return NULL;
-	p4d = p4d_offset(pgd, addr);
-	if (!p4d_present(*p4d))
-		return NULL;
-	pud = pud_offset(p4d, addr);
-	if (!pud_present(*pud))
-		return NULL;
-	pmd = pmd_offset(pud, addr);
-	if (!pmd_present(*pmd))
-		return NULL;
-	pte = pte_offset_kernel(pmd, addr);
-	return pte_present(*pte) ? pte : NULL;
-}
-
 static void free_vmemmap_page(struct page *page, struct vmem_altmap *altmap)
 {
 	if (altmap)
@@ -109,8 +154,12 @@ void __ref vmemmap_free(unsigned long start, unsigned long end,
 			continue;
 		page = pte_page(*pte);
 		pte_clear(&init_mm, addr, pte);
-		if (WARN_ON_ONCE(vmemmap_sync(addr, addr + PAGE_SIZE)))
-			continue;
+		/*
+		 * A host that has no mapping left may be unable to split one.
+		 * It says so, and the page stays readable at @addr; the next
+		 * section there replaces it.
+		 */
+		vmemmap_sync(addr, addr + PAGE_SIZE);
 		free_vmemmap_page(page, altmap);
 	}
 }

@@ -14,6 +14,8 @@ static inline void setup_nodes(void) { }
 
 /* The host's side of memory hotplug: arch/um/os-Linux/hotplug.c */
 int os_grow_file(int fd, unsigned long long size);
+int os_map_populated(void *addr, int fd, unsigned long long off,
+		     unsigned long len);
 int os_release_memory(void *addr, unsigned long len, int fd,
 		      unsigned long long off);
 
