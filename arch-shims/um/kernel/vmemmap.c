@@ -12,6 +12,7 @@
 #include <asm/tlbflush.h>
 #include <hotplug.h>
 #include <mem_user.h>
+#include <os.h>
 
 static pte_t *vmemmap_pte(unsigned long addr)
 {
@@ -36,17 +37,6 @@ static pte_t *vmemmap_pte(unsigned long addr)
 	return pte_present(*pte) ? pte : NULL;
 }
 
-/*
- * The host's mappings follow the page tables only when they are synced, which
- * for a kernel address is otherwise left to the fault that comes of it.  Syncing
- * at once tells whether the host could do it at all (see vm.max_map_count).
- */
-static int vmemmap_sync(unsigned long start, unsigned long end)
-{
-	um_tlb_mark_sync(&init_mm, start, end);
-	return um_tlb_sync(&init_mm);
-}
-
 /* Pages from @addr on that are not mapped yet and contiguous in memory, in bytes. */
 static unsigned long run_length(unsigned long addr, unsigned long end)
 {
@@ -62,8 +52,10 @@ static unsigned long run_length(unsigned long addr, unsigned long end)
 }
 
 /*
- * What um_tlb_sync() would do page by page, in as few calls of the host as the
- * memory allows.
+ * The host's mappings follow the page tables only when they are synced, which
+ * for a kernel address is otherwise left to the fault that comes of it.  Doing
+ * it at once tells whether the host can do it at all (see vm.max_map_count).
+ * um_tlb_sync() would go page by page; this takes as few calls as it can.
  */
 static int vmemmap_map(unsigned long start, unsigned long end)
 {
@@ -130,21 +122,52 @@ static void free_vmemmap_page(struct page *page, struct vmem_altmap *altmap)
 		__free_page(page);
 }
 
+static void vmemmap_sync(unsigned long start, unsigned long end)
+{
+	um_tlb_mark_sync(&init_mm, start, end);
+	um_tlb_sync(&init_mm);
+}
+
+/* Whether a struct page of the range describes a page that backs the range. */
+static bool hosts_itself(unsigned long start, unsigned long end)
+{
+	unsigned long addr;
+
+	for (addr = start; addr < end; addr += PAGE_SIZE) {
+		pte_t *pte = vmemmap_pte(addr);
+		unsigned long page = pte ? (unsigned long)pte_page(*pte) : 0;
+
+		if (page >= start && page < end)
+			return true;
+	}
+	return false;
+}
+
 /**
  * vmemmap_free() - unmap a range of the vmemmap and free what backs it
  * @start: first byte, an address in the vmemmap
  * @end: first byte after it
  * @altmap: what the range was populated from, or %NULL
  *
- * Pages that were never populated are passed over.  Each page is unmapped
- * before it is freed and before the next one is looked at, so that a struct
- * page that is read too late faults instead of being read from a mapping that
- * the host still holds.  Page tables are kept, as they are for vmalloc.
+ * Pages that were never populated are passed over.  All is unmapped before any
+ * of it is freed, so that a struct page that is read too late faults instead of
+ * being read from a mapping that the host still holds.  A range that hosts its
+ * own memmap is unmapped page by page, each before the next one is looked at.
+ * Page tables are kept, as they are for vmalloc.
  */
 void __ref vmemmap_free(unsigned long start, unsigned long end,
 			struct vmem_altmap *altmap)
 {
+	bool at_once = altmap || !hosts_itself(start, end);
 	unsigned long addr;
+
+	/*
+	 * A host that has no mapping left may be unable to split one.  Then the
+	 * pages stay readable here until the next section replaces them.
+	 */
+	if (at_once && os_unmap_memory((void *)start, end - start))
+		pr_err("the host does not unmap the memmap at %#lx-%#lx\n",
+		       start, end - 1);
 
 	for (addr = start; addr < end; addr += PAGE_SIZE) {
 		pte_t *pte = vmemmap_pte(addr);
@@ -154,12 +177,10 @@ void __ref vmemmap_free(unsigned long start, unsigned long end,
 			continue;
 		page = pte_page(*pte);
 		pte_clear(&init_mm, addr, pte);
-		/*
-		 * A host that has no mapping left may be unable to split one.
-		 * It says so, and the page stays readable at @addr; the next
-		 * section there replaces it.
-		 */
-		vmemmap_sync(addr, addr + PAGE_SIZE);
+		if (at_once)
+			*pte = pte_mkuptodate(*pte);
+		else
+			vmemmap_sync(addr, addr + PAGE_SIZE);
 		free_vmemmap_page(page, altmap);
 	}
 }
