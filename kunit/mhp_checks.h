@@ -36,13 +36,19 @@ struct mhp_zone_survey {
  * struct mhp_ctx - a validation that is running
  * @found: where violations go
  * @name: the check that is running
+ * @see: the functions that it is about
  * @nr_of_check: violations that it found
+ * @memmap_pages: see mhp_memmap_counters()
+ * @memmap_boot_pages: see mhp_memmap_counters()
  * @zones: what is really there, see mhp_survey_of(); filled by check_online_pages()
  */
 struct mhp_ctx {
 	struct mhp_violations *found;
 	const char *name;
+	const char *see;
 	unsigned int nr_of_check;
+	unsigned long memmap_pages;
+	unsigned long memmap_boot_pages;
 	struct mhp_zone_survey *zones;
 };
 
@@ -99,6 +105,7 @@ struct mhp_name {
 struct mhp_name section_name(unsigned long section_nr);
 struct mhp_name block_name(struct memory_block *mem);
 struct mhp_name zone_name(struct zone *zone);
+struct mhp_name off_by(long pages);
 
 static inline bool mhp_zone_is_device(struct zone *zone)
 {
@@ -129,17 +136,40 @@ void check_system_ram(struct mhp_ctx *ctx);
 /* The memmap: mhp_validate_vmemmap.c */
 void check_vmemmap_mapping(struct mhp_ctx *ctx);
 void check_vmemmap_backing(struct mhp_ctx *ctx);
-void check_memmap_counters(struct mhp_ctx *ctx);
+
+/**
+ * struct mhp_leaf - a mapping in the virtual memmap
+ * @addr: first byte
+ * @size: bytes
+ * @pfn: first page of what backs it
+ */
+struct mhp_leaf {
+	unsigned long addr;
+	unsigned long size;
+	unsigned long pfn;
+};
+
+typedef void mhp_leaf_fn_t(struct mhp_leaf *leaf, void *arg);
+
+/* Page tables: mhp_memmap_walk.c */
+void mhp_walk_memmap(unsigned long pfn, unsigned long end_pfn, mhp_leaf_fn_t *fn, void *arg);
+void mhp_walk_whole_memmap(mhp_leaf_fn_t *fn, void *arg);
+void mhp_count_leaf(struct mhp_leaf *leaf, void *arg);
 unsigned long mhp_mapped_memmap(void);
+
+/* Counters of memmap pages: mhp_vmstat.c */
+void check_memmap_counters(struct mhp_ctx *ctx);
 void mhp_memmap_counters(unsigned long *pages, unsigned long *boot_pages);
 void mhp_expected_memmap(unsigned long *pages, unsigned long *boot_pages);
 
-/* Pages, zones and nodes: mhp_validate_zones.c */
+/* Pages and zones: mhp_validate_zones.c */
 void check_online_pages(struct mhp_ctx *ctx);
 void check_zone_present(struct mhp_ctx *ctx);
 void check_zone_managed(struct mhp_ctx *ctx);
 void check_zone_span(struct mhp_ctx *ctx);
 void check_zone_contiguous(struct mhp_ctx *ctx);
+
+/* Nodes, and all memory: mhp_validate_nodes.c */
 void check_node(struct mhp_ctx *ctx);
 void check_zonelists(struct mhp_ctx *ctx);
 void check_totalram(struct mhp_ctx *ctx);

@@ -53,6 +53,7 @@ void mhp_state_take(struct mhp_state *state)
 	unsigned long nr;
 
 	memset(state, 0, sizeof(*state));
+	mhp_memmap_counters(&state->memmap_pages, &state->memmap_boot_pages);
 	lock_device_hotplug();
 	get_online_mems();
 	for (nr = next_present_section_nr(-1); nr != -1; nr = next_present_section_nr(nr)) {
@@ -66,7 +67,6 @@ void mhp_state_take(struct mhp_state *state)
 		take_zone(state, zone);
 	state->totalram = totalram_pages();
 	state->mapped_memmap = mhp_mapped_memmap();
-	mhp_memmap_counters(&state->memmap_pages, &state->memmap_boot_pages);
 	put_online_mems();
 	unlock_device_hotplug();
 }

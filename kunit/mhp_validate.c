@@ -1,56 +1,86 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The validator of memory hotplug: the table of checks, and how it tells what
- * they found.  The checks are in mhp_validate_*.c.
+ * The validator of memory hotplug: the table of checks, and how a case is told
+ * what they found.  The checks are in mhp_validate_*.c.
  */
 
 #include <linux/device.h>
 #include <linux/jhash.h>
-#include <linux/maple_tree.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
 
 #include "mhp_checks.h"
 
-/* One check shall not push the others out. */
-#define MAX_LINES_PER_CHECK	6
-
-/*
- * In this order: what a check relies on has been looked at by those before it.
- * A check that reads struct pages is left out once the memmap is known to be
- * not all there, since reading it would end the run without a word.
+/**
+ * struct mhp_check - a check
+ * @name: its name; the function is check_<name>()
+ * @check: reports what is wrong through mhp_violation()
+ * @see: the functions of mm/ that are to keep it right, for the reader of a report
+ * @reads_memmap: is left out once the memmap is known to be not all there, since
+ *		  to read it would end the run without a word
  */
-static const struct {
+struct mhp_check {
 	const char *name;
 	void (*check)(struct mhp_ctx *ctx);
+	const char *see;
 	bool reads_memmap;
-} checks[] = {
-	{ "section_flags", check_section_flags },
-	{ "section_usage", check_section_usage },
-	{ "subsection_map", check_subsection_map },
-	{ "vmemmap_mapping", check_vmemmap_mapping },
-	{ "memmap_counters", check_memmap_counters },
-	{ "block_sections", check_block_sections },
-	{ "bare_sections", check_bare_sections },
-	{ "block_state", check_block_state },
-	{ "block_altmap", check_block_altmap },
-	{ "system_ram", check_system_ram },
-	{ "max_pfn", check_max_pfn },
-	{ "node", check_node },
-	{ "zonelists", check_zonelists },
-	{ "pcp", check_pcp },
-	{ "totalram", check_totalram },
-	{ "offline_memmap", check_offline_memmap, true },
-	{ "online_pages", check_online_pages, true },
-	{ "vmemmap_backing", check_vmemmap_backing, true },
-	{ "block_zone", check_block_zone, true },
-	{ "memory_groups", check_memory_groups, true },
-	{ "zone_span", check_zone_span, true },
-	{ "zone_present", check_zone_present, true },
-	{ "zone_managed", check_zone_managed, true },
-	{ "zone_contiguous", check_zone_contiguous, true },
-	{ "isolation", check_isolation, true },
-	{ "free_lists", check_free_lists, true },
+};
+
+/* What a check relies on has been looked at by those before it. */
+static const struct mhp_check checks[] = {
+	{ "section_flags", check_section_flags,
+	  "sparse_init_one_section(), section_deactivate(), online_mem_sections()" },
+	{ "section_usage", check_section_usage,
+	  "section_activate(), section_deactivate()" },
+	{ "subsection_map", check_subsection_map,
+	  "fill_subsection_map(), clear_subsection_map()" },
+	{ "vmemmap_mapping", check_vmemmap_mapping,
+	  "vmemmap_populate(), vmemmap_free(), section_deactivate()" },
+	{ "memmap_counters", check_memmap_counters,
+	  "populate_section_memmap(), depopulate_section_memmap(), free_map_bootmem()" },
+	{ "block_sections", check_block_sections,
+	  "create_memory_block_devices(), remove_memory_block_devices()" },
+	{ "bare_sections", check_bare_sections,
+	  "create_memory_block_devices(), __remove_pages(), __add_pages() that failed" },
+	{ "block_state", check_block_state,
+	  "memory_block_change_state(), online_mem_sections(), offline_mem_sections()" },
+	{ "block_altmap", check_block_altmap,
+	  "create_altmaps_and_memory_blocks(), altmap_alloc_block_buf()" },
+	{ "system_ram", check_system_ram,
+	  "register_memory_resource(), release_mem_region_adjustable()" },
+	{ "max_pfn", check_max_pfn,
+	  "arch_add_memory()" },
+	{ "node", check_node,
+	  "update_pgdat_span(), adjust_present_page_count(), node_states_set_node()" },
+	{ "zonelists", check_zonelists,
+	  "build_all_zonelists() in online_pages() and offline_pages()" },
+	{ "pcp", check_pcp,
+	  "zone_pcp_enable() and lru_cache_enable() in offline_pages()" },
+	{ "totalram", check_totalram,
+	  "adjust_managed_page_count(), __free_pages_core()" },
+	{ "offline_memmap", check_offline_memmap,
+	  "remove_pfn_range_from_zone(), sparse_add_section()", true },
+	{ "online_pages", check_online_pages,
+	  "move_pfn_range_to_zone(), memmap_init_range()", true },
+	{ "vmemmap_backing", check_vmemmap_backing,
+	  "vmemmap_alloc_block_buf(), vmemmap_free()", true },
+	{ "block_zone", check_block_zone,
+	  "memory_block_online(), memory_block_offline()", true },
+	{ "memory_groups", check_memory_groups,
+	  "adjust_present_page_count(), remove_memory_block()", true },
+	{ "zone_span", check_zone_span,
+	  "move_pfn_range_to_zone(), remove_pfn_range_from_zone()", true },
+	{ "zone_present", check_zone_present,
+	  "adjust_present_page_count() in online_pages() and offline_pages()", true },
+	{ "zone_managed", check_zone_managed,
+	  "__free_pages_core(), adjust_managed_page_count() in offline_pages()", true },
+	{ "zone_contiguous", check_zone_contiguous,
+	  "clear_zone_contiguous(), set_zone_contiguous()", true },
+	{ "isolation", check_isolation,
+	  "start_isolate_page_range(), undo_isolate_page_range(), nr_isolate_pageblock in online_pages() and offline_pages()",
+	  true },
+	{ "free_lists", check_free_lists,
+	  "__offline_isolated_pages(), move_freepages_block_isolate()", true },
 };
 
 struct mhp_boot mhp_boot;
@@ -58,111 +88,11 @@ struct mhp_boot mhp_boot;
 /* Serializes validations, and protects what is static below. */
 static DEFINE_MUTEX(validate_lock);
 
-static DEFINE_MTREE(bare_pfns);
-static DEFINE_MTREE(isolated_pfns);
-
-static void set_expected(struct maple_tree *mt, unsigned long pfn,
-			 unsigned long nr_pages, bool expect)
-{
-	int err = mtree_store_range(mt, pfn, pfn + nr_pages - 1,
-				    expect ? xa_mk_value(1) : NULL, GFP_KERNEL);
-
-	WARN(err, "out of memory: the validator will report what is expected\n");
-}
-
-/**
- * mhp_validate_expect_bare() - say that a test plugs in sections by itself
- * @pfn: first page
- * @nr_pages: pages, whole sub-sections
- * @expect: true before they are added, false after they were removed
- *
- * Present sections have a memory block, or are ZONE_DEVICE.  What is added
- * through sparse_add_section(), __add_pages() or arch_add_memory() is neither.
- */
-void mhp_validate_expect_bare(unsigned long pfn, unsigned long nr_pages, bool expect)
-{
-	set_expected(&bare_pfns, pfn, nr_pages, expect);
-}
-
-bool mhp_is_bare(unsigned long pfn)
-{
-	return mtree_load(&bare_pfns, pfn);
-}
-
-/**
- * mhp_validate_expect_isolated() - say that a test isolates pageblocks
- * @pfn: first page
- * @nr_pages: pages, whole pageblocks
- * @expect: true before they are isolated, false after they are no longer
- *
- * Elsewhere a pageblock that is isolated when nothing is going on is a
- * violation.
- */
-void mhp_validate_expect_isolated(unsigned long pfn, unsigned long nr_pages, bool expect)
-{
-	set_expected(&isolated_pfns, pfn, nr_pages, expect);
-}
-
-bool mhp_is_isolation_expected(unsigned long pfn)
-{
-	return mtree_load(&isolated_pfns, pfn);
-}
-
-/**
- * mhp_violation() - report a violation; for the checks
- * @ctx: the validation
- * @fmt: what is wrong, with numbers, and where: one line
- *
- * May be called with spinlocks held.
- */
-void mhp_violation(struct mhp_ctx *ctx, const char *fmt, ...)
-{
-	struct mhp_violations *found = ctx->found;
-	struct mhp_violation *line;
-	va_list args;
-
-	found->count++;
-	if (ctx->nr_of_check++ >= MAX_LINES_PER_CHECK || found->nr_lines == MHP_MAX_LINES)
-		return;
-	line = &found->line[found->nr_lines++];
-	line->check = ctx->name;
-	va_start(args, fmt);
-	vsnprintf(line->text, sizeof(line->text), fmt, args);
-	va_end(args);
-}
-
-struct mhp_name section_name(unsigned long section_nr)
-{
-	struct mhp_name name;
-
-	scnprintf(name.s, sizeof(name.s), "section %lu (pfn %#lx-%#lx)", section_nr,
-		  section_nr_to_pfn(section_nr), section_nr_to_pfn(section_nr + 1) - 1);
-	return name;
-}
-
-struct mhp_name block_name(struct memory_block *mem)
-{
-	unsigned long end = mem->start_section_nr + mhp_sections_per_block();
-	struct mhp_name name;
-
-	scnprintf(name.s, sizeof(name.s), "memory block %u (pfn %#lx-%#lx)", mem->dev.id,
-		  section_nr_to_pfn(mem->start_section_nr), section_nr_to_pfn(end) - 1);
-	return name;
-}
-
-struct mhp_name zone_name(struct zone *zone)
-{
-	struct mhp_name name;
-
-	scnprintf(name.s, sizeof(name.s), "node %d zone %s", zone_to_nid(zone), zone->name);
-	return name;
-}
-
 /* The first validation of all sees the state that booting left. */
 static int look_at_boot(struct mhp_ctx *ctx)
 {
 	static bool done;
-	unsigned long nr, pages, boot_pages, want, want_boot;
+	unsigned long nr, want, want_boot;
 	struct zone *zone;
 
 	if (done)
@@ -178,10 +108,9 @@ static int look_at_boot(struct mhp_ctx *ctx)
 		mhp_boot.early_sections++;
 		mhp_boot.last_early_section = nr;
 	}
-	mhp_memmap_counters(&pages, &boot_pages);
 	mhp_expected_memmap(&want, &want_boot);
-	mhp_boot.memmap_extra = pages - want;
-	mhp_boot.memmap_boot_extra = boot_pages - want_boot;
+	mhp_boot.memmap_extra = ctx->memmap_pages - want;
+	mhp_boot.memmap_boot_extra = ctx->memmap_boot_pages - want_boot;
 	for_each_zone(zone) {
 		mhp_boot.zone_start_pfn[mhp_zone_index(zone)] = zone->zone_start_pfn;
 		mhp_boot.zone_end_pfn[mhp_zone_index(zone)] = zone_end_pfn(zone);
@@ -198,6 +127,7 @@ static int run_checks(struct mhp_violations *found)
 	int i, err = 0;
 
 	memset(found, 0, offsetof(struct mhp_violations, line));
+	mhp_memmap_counters(&ctx.memmap_pages, &ctx.memmap_boot_pages);
 	lock_device_hotplug();
 	get_online_mems();
 	if (!zones)
@@ -216,6 +146,7 @@ static int run_checks(struct mhp_violations *found)
 		if (checks[i].reads_memmap && found->memmap_unsafe)
 			continue;
 		ctx.name = checks[i].name;
+		ctx.see = checks[i].see;
 		ctx.nr_of_check = 0;
 		checks[i].check(&ctx);
 	}
@@ -250,7 +181,6 @@ static struct {
 	unsigned int nr;
 	char test[64];		/* the case that had it first, */
 	char after[64];		/* and the operation in it */
-	struct kunit *told;	/* the last case that was failed for it */
 } last;
 
 static u32 hash_of(const struct mhp_violation *line)
@@ -281,11 +211,32 @@ static bool is_all_known(const struct mhp_violations *found)
 static void report_again(struct kunit *test, const char *after,
 			 const struct mhp_violations *found)
 {
-	if (last.told != test)
-		KUNIT_FAIL(test,
-			   "after %s: what %s did to the state of memory hotplug with %s is still there (%u violations)",
-			   after, last.test, last.after, found->count);
-	last.told = test;
+	/* Once for each case that finds it; that case need not have to do with it. */
+	if (test->status == KUNIT_FAILURE)
+		return;
+	KUNIT_FAIL(test,
+		   "after %s: what %s did to the state of memory hotplug with %s is still there (%u violations)",
+		   after, last.test, last.after, found->count);
+}
+
+static void report_lines(struct kunit *test, const char *after,
+			 const struct mhp_violations *found)
+{
+	const char *see = NULL;
+	int i;
+
+	for (i = 0; i < found->nr_lines; i++) {
+		const struct mhp_violation *line = &found->line[i];
+
+		if (is_known(line))
+			continue;
+		if (see && see != line->see)
+			kunit_err(test, "        see %s\n", see);
+		kunit_err(test, "    after %s: %s: %s\n", after, line->check, line->text);
+		see = line->see;
+	}
+	if (see)
+		kunit_err(test, "        see %s\n", see);
 }
 
 static void report(struct kunit *test, const char *after,
@@ -295,10 +246,7 @@ static void report(struct kunit *test, const char *after,
 
 	KUNIT_FAIL(test, "after %s: the state of memory hotplug is not consistent, %u violations:",
 		   after, found->count);
-	for (i = 0; i < found->nr_lines; i++)
-		if (!is_known(&found->line[i]))
-			kunit_err(test, "    after %s: %s: %s\n", after,
-				  found->line[i].check, found->line[i].text);
+	report_lines(test, after, found);
 	if (found->count > found->nr_lines)
 		kunit_err(test, "    and %u more\n", found->count - found->nr_lines);
 	if (found->memmap_unsafe)
@@ -310,7 +258,6 @@ static void report(struct kunit *test, const char *after,
 		last.hash[i] = hash_of(&found->line[i]);
 	strscpy(last.test, test->name);
 	strscpy(last.after, after);
-	last.told = test;
 }
 
 /**

@@ -19,10 +19,12 @@
 /**
  * struct mhp_violation - something that is not as it has to be
  * @check: name of the check that found it
+ * @see: functions of mm/ that are to keep it right, or %NULL
  * @text: what is wrong, with numbers, and where
  */
 struct mhp_violation {
 	const char *check;
+	const char *see;
 	char text[MHP_LINE_LEN];
 };
 

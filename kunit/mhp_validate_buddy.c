@@ -136,8 +136,8 @@ static void check_free_lists_of(struct mhp_ctx *ctx, struct zone *zone)
 	counted = zone_page_state_snapshot(zone, NR_FREE_PAGES);
 	if (counted != pages && !ctx->nr_of_check)
 		mhp_violation(ctx,
-			      "%s: %ld pages are in the free lists, but NR_FREE_PAGES is %ld: %ld too many",
-			      zone_name(zone).s, pages, counted, counted - pages);
+			      "%s: %ld pages are in the free lists, but NR_FREE_PAGES is %ld: %s",
+			      zone_name(zone).s, pages, counted, off_by(counted - pages).s);
 	spin_unlock_irqrestore(&zone->lock, flags);
 }
 

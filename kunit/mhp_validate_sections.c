@@ -112,6 +112,9 @@ void check_subsection_map(struct mhp_ctx *ctx)
 
 		if (!ms || !ms->usage)
 			continue;
+		/* It should not be there, and may have been freed already. */
+		if (!present_section(ms) && nr > mhp_boot.last_early_section)
+			continue;
 		bits = bitmap_weight(ms->usage->subsection_map, SUBSECTIONS_PER_SECTION);
 		if (!present_section(ms)) {
 			if (bits)

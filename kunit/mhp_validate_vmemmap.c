@@ -1,152 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Checks of the virtual memmap: what the page tables of the kernel map of it,
- * which pages are behind that, and the counters in /proc/vmstat.
- *
- *	vmemmap    | sec 0 | sec 1 |  ..  | sec n |  ..  |
- *	             mapped  mapped  none   mapped  none
- *	pages        boot    boot           page allocator, or the altmap
+ * Checks of the virtual memmap: that it is mapped where it has to be and nowhere
+ * else, and which pages are behind it.  Neither reads a struct page that may not
+ * be there.
  */
 
 #include <linux/bitmap.h>
-#include <linux/pgtable.h>
 
 #include "mhp_checks.h"
 
-/*
- * The hash MMU of powerpc keeps the vmemmap out of the page tables of init_mm:
- * there is nothing to be walked, and these checks find nothing.
- */
-static bool is_in_page_tables(void)
-{
-#ifdef CONFIG_PPC64
-	return radix_enabled();
-#else
-	return true;
-#endif
-}
-
-/**
- * struct leaf - a mapping that was found
- * @addr: first byte
- * @size: bytes
- * @pfn: first page of what backs it
- */
-struct leaf {
-	unsigned long addr;
-	unsigned long size;
-	unsigned long pfn;
-};
-
-struct walk {
-	void (*fn)(struct leaf *leaf, void *arg);
-	void *arg;
-};
-
-/* A leaf at any level has the layout of a PTE on the architectures we run on. */
-static void found_leaf(struct walk *walk, unsigned long addr, unsigned long size, pte_t pte)
-{
-	const unsigned long start = ALIGN_DOWN(addr, size);
-	struct leaf leaf = { .addr = start, .size = size, .pfn = pte_pfn(pte) };
-
-	walk->fn(&leaf, walk->arg);
-}
-
-static void walk_ptes(struct walk *walk, pmd_t *pmd, unsigned long addr, unsigned long end)
-{
-	pte_t *pte = pte_offset_kernel(pmd, addr);
-
-	for (; addr < end; addr += PAGE_SIZE, pte++) {
-		pte_t entry = ptep_get(pte);
-
-		if (pte_present(entry))
-			found_leaf(walk, addr, PAGE_SIZE, entry);
-	}
-}
-
-static void walk_pmds(struct walk *walk, pud_t *pud, unsigned long addr, unsigned long end)
-{
-	pmd_t *pmd = pmd_offset(pud, addr);
-	unsigned long next;
-
-	for (; addr < end; addr = next, pmd++) {
-		next = pmd_addr_end(addr, end);
-		if (!pmd_present(*pmd))
-			continue;
-		if (pmd_leaf(*pmd))
-			found_leaf(walk, addr, PMD_SIZE, *(pte_t *)pmd);
-		else
-			walk_ptes(walk, pmd, addr, next);
-	}
-}
-
-static void walk_puds(struct walk *walk, p4d_t *p4d, unsigned long addr, unsigned long end)
-{
-	pud_t *pud = pud_offset(p4d, addr);
-	unsigned long next;
-
-	for (; addr < end; addr = next, pud++) {
-		next = pud_addr_end(addr, end);
-		if (!pud_present(*pud))
-			continue;
-		if (pud_leaf(*pud))
-			found_leaf(walk, addr, PUD_SIZE, *(pte_t *)pud);
-		else
-			walk_pmds(walk, pud, addr, next);
-	}
-}
-
-static void walk_p4ds(struct walk *walk, pgd_t *pgd, unsigned long addr, unsigned long end)
-{
-	p4d_t *p4d = p4d_offset(pgd, addr);
-	unsigned long next;
-
-	for (; addr < end; addr = next, p4d++) {
-		next = p4d_addr_end(addr, end);
-		if (p4d_present(*p4d))
-			walk_puds(walk, p4d, addr, next);
-	}
-}
-
-/*
- * Calls @fn for what is mapped of the memmap of pages [pfn, end_pfn).  The page
- * tables change only under mem_hotplug_lock, which is held.
- */
-static void walk_memmap(unsigned long pfn, unsigned long end_pfn,
-			void (*fn)(struct leaf *leaf, void *arg), void *arg)
-{
-	struct walk walk = { .fn = fn, .arg = arg };
-	unsigned long addr = (unsigned long)pfn_to_page(pfn) & PAGE_MASK;
-	unsigned long end = PAGE_ALIGN((unsigned long)pfn_to_page(end_pfn));
-	unsigned long next;
-	pgd_t *pgd;
-
-	for (; addr < end; addr = next) {
-		pgd = pgd_offset_k(addr);
-		next = pgd_addr_end(addr, end);
-		if (pgd_present(*pgd))
-			walk_p4ds(&walk, pgd, addr, next);
-	}
-}
-
-static void walk_whole_memmap(void (*fn)(struct leaf *leaf, void *arg), void *arg)
-{
-	walk_memmap(0, PHYS_PFN(PHYSMEM_END) + 1, fn, arg);
-}
-
 /* The pages whose struct pages are, in part, in a leaf */
-static unsigned long first_pfn_of(const struct leaf *leaf)
+static unsigned long first_pfn_of(const struct mhp_leaf *leaf)
 {
 	return (leaf->addr - (unsigned long)vmemmap) / sizeof(struct page);
 }
 
-static unsigned long last_pfn_of(const struct leaf *leaf)
+static unsigned long last_pfn_of(const struct mhp_leaf *leaf)
 {
 	return (leaf->addr + leaf->size - 1 - (unsigned long)vmemmap) / sizeof(struct page);
 }
 
 /* Bytes of a leaf that are the memmap of pages [pfn, end_pfn) */
-static unsigned long overlap(const struct leaf *leaf, unsigned long pfn, unsigned long end_pfn)
+static unsigned long overlap(const struct mhp_leaf *leaf, unsigned long pfn, unsigned long end_pfn)
 {
 	unsigned long start = (unsigned long)pfn_to_page(pfn);
 	unsigned long end = (unsigned long)pfn_to_page(end_pfn);
@@ -187,7 +62,7 @@ static void report_stale(struct mapping *mapping)
 	mapping->stale_end = 0;
 }
 
-static void mapping_leaf(struct leaf *leaf, void *arg)
+static void mapping_leaf(struct mhp_leaf *leaf, void *arg)
 {
 	unsigned long pfn = SUBSECTION_ALIGN_DOWN(first_pfn_of(leaf));
 	const unsigned long last = last_pfn_of(leaf);
@@ -210,11 +85,6 @@ static void mapping_leaf(struct leaf *leaf, void *arg)
 	mapping->stale_end = last + 1;
 }
 
-static void count_leaf(struct leaf *leaf, void *arg)
-{
-	*(unsigned long *)arg += leaf->size;
-}
-
 /* Names the sub-sections that are not mapped; slow. */
 static void find_unmapped(struct mhp_ctx *ctx)
 {
@@ -227,7 +97,7 @@ static void find_unmapped(struct mhp_ctx *ctx)
 
 			if (!mhp_has_memmap(pfn))
 				continue;
-			walk_memmap(pfn, pfn + PAGES_PER_SUBSECTION, count_leaf, &bytes);
+			mhp_walk_memmap(pfn, pfn + PAGES_PER_SUBSECTION, mhp_count_leaf, &bytes);
 			if (bytes < MHP_MEMMAP_BYTES(PAGES_PER_SUBSECTION))
 				mhp_violation(ctx,
 					      "%s: present, but only %lu of the %lu bytes of the memmap of pfn %#lx-%#lx are mapped",
@@ -260,28 +130,14 @@ void check_vmemmap_mapping(struct mhp_ctx *ctx)
 {
 	struct mapping mapping = { .ctx = ctx, .pfn = -1 };
 
-	if (!is_in_page_tables())
+	if (!mhp_memmap_can_be_walked())
 		return;
-	walk_whole_memmap(mapping_leaf, &mapping);
+	mhp_walk_whole_memmap(mapping_leaf, &mapping);
 	report_stale(&mapping);
 	if (mapping.mapped == expected_bytes())
 		return;
 	ctx->found->memmap_unsafe = true;
 	find_unmapped(ctx);
-}
-
-/**
- * mhp_mapped_memmap() - how much of the vmemmap is mapped
- *
- * Return: bytes; 0 where the page tables do not tell.
- */
-unsigned long mhp_mapped_memmap(void)
-{
-	unsigned long bytes = 0;
-
-	if (is_in_page_tables())
-		walk_whole_memmap(count_leaf, &bytes);
-	return bytes;
 }
 
 static bool is_in_altmap(const struct vmem_altmap *altmap, unsigned long pfn)
@@ -317,7 +173,7 @@ static void look_up_home(struct home *home, unsigned long pfn)
 	}
 }
 
-static void backing_leaf(struct leaf *leaf, void *arg)
+static void backing_leaf(struct mhp_leaf *leaf, void *arg)
 {
 	unsigned long pfn = first_pfn_of(leaf);
 	struct home *home = arg;
@@ -356,50 +212,6 @@ void check_vmemmap_backing(struct mhp_ctx *ctx)
 {
 	struct home home = { .ctx = ctx, .section_nr = -1 };
 
-	if (is_in_page_tables())
-		walk_whole_memmap(backing_leaf, &home);
-}
-
-struct backing {
-	unsigned long addr;
-	unsigned long pfn;
-	bool found;
-};
-
-static void leaf_of_addr(struct leaf *leaf, void *arg)
-{
-	struct backing *backing = arg;
-
-	if (backing->addr - leaf->addr >= leaf->size)
-		return;
-	backing->pfn = leaf->pfn + PHYS_PFN(backing->addr - leaf->addr);
-	backing->found = true;
-}
-
-/**
- * mhp_memmap_backing() - where a struct page really is
- * @pfn: whose struct page
- * @backing: receives the page frame that holds the beginning of it
- *
- * The page tables say it, without an access to the struct page.
- *
- * Return: whether there is one.
- */
-bool mhp_memmap_backing(unsigned long pfn, unsigned long *backing)
-{
-	struct backing found = { .addr = (unsigned long)pfn_to_page(pfn) };
-
-	get_online_mems();
-	walk_memmap(pfn, pfn + 1, leaf_of_addr, &found);
-	put_online_mems();
-	*backing = found.pfn;
-	return found.found;
-}
-
-/**
- * mhp_memmap_can_be_walked() - whether mhp_memmap_backing() can tell
- */
-bool mhp_memmap_can_be_walked(void)
-{
-	return is_in_page_tables();
+	if (mhp_memmap_can_be_walked())
+		mhp_walk_whole_memmap(backing_leaf, &home);
 }

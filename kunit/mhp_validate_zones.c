@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Checks of zones and nodes against the pages that are online.
+ * Checks of zones against the pages that are online.
  *
  * check_online_pages() walks them once and adds up; the checks after it compare
- * what zones and nodes say with the sums.
+ * what zones say with the sums.
  */
 
 #include <linux/bitmap.h>
 #include <linux/ioport.h>
-#include <linux/memblock.h>
 #include <linux/nodemask.h>
 
 #include "mhp_checks.h"
@@ -150,9 +149,9 @@ void check_zone_present(struct mhp_ctx *ctx)
 
 		if (off)
 			mhp_violation(ctx,
-				      "%s: present_pages is %ld, but %lu pages are online: %ld too many (%ld sections)",
+				      "%s: present_pages is %ld, but %lu pages are online: %s",
 				      zone_name(zone).s, zone->present_pages, survey->present,
-				      off, off / (long)PAGES_PER_SECTION);
+				      off_by(off).s);
 		if (zone->present_early_pages != survey->early)
 			mhp_violation(ctx,
 				      "%s: present_early_pages is %ld, but %lu pages of boot memory are online",
@@ -211,9 +210,9 @@ void check_zone_managed(struct mhp_ctx *ctx)
 
 		if (off)
 			mhp_violation(ctx,
-				      "%s: managed_pages is %ld, but %ld of %lu online pages are the page allocator's: %ld too many (%ld sections)",
+				      "%s: managed_pages is %ld, but %ld of %lu online pages are the page allocator's: %s",
 				      zone_name(zone).s, zone_managed_pages(zone), want,
-				      survey->present, off, off / (long)PAGES_PER_SECTION);
+				      survey->present, off_by(off).s);
 	}
 }
 
@@ -285,101 +284,4 @@ void check_zone_contiguous(struct mhp_ctx *ctx)
 			break;
 		}
 	}
-}
-
-static void check_one_node(struct mhp_ctx *ctx, pg_data_t *pgdat)
-{
-	unsigned long start = ULONG_MAX, end = 0, present = 0, normal = 0;
-	const int nid = pgdat->node_id;
-	int i;
-
-	for (i = 0; i < MAX_NR_ZONES; i++) {
-		struct zone *zone = &pgdat->node_zones[i];
-
-		present += zone->present_pages;
-		if (i <= ZONE_NORMAL)
-			normal += zone->present_pages;
-		if (!zone->spanned_pages)
-			continue;
-		start = min(start, zone->zone_start_pfn);
-		end = max(end, zone_end_pfn(zone));
-	}
-	if (!end)
-		start = 0;
-	if (pgdat->node_start_pfn != start || pgdat_end_pfn(pgdat) != end)
-		mhp_violation(ctx,
-			      "node %d: spans pfn %#lx-%#lx (end excluded), its zones span %#lx-%#lx",
-			      nid, pgdat->node_start_pfn, pgdat_end_pfn(pgdat), start, end);
-	if (pgdat->node_present_pages != present)
-		mhp_violation(ctx, "node %d: node_present_pages is %ld, its zones have %ld",
-			      nid, pgdat->node_present_pages, present);
-	if (node_state(nid, N_MEMORY) != !!present)
-		mhp_violation(ctx, "node %d: %s N_MEMORY, but has %lu pages", nid,
-			      present ? "not in" : "in", present);
-	if (node_state(nid, N_NORMAL_MEMORY) != !!normal)
-		mhp_violation(ctx,
-			      "node %d: %s N_NORMAL_MEMORY, but has %lu pages up to ZONE_NORMAL",
-			      nid, normal ? "not in" : "in", normal);
-}
-
-/* Span, pages and states of nodes against their zones */
-void check_node(struct mhp_ctx *ctx)
-{
-	pg_data_t *pgdat;
-
-	for_each_online_pgdat(pgdat)
-		check_one_node(ctx, pgdat);
-}
-
-/* The allocator finds each zone that has pages, and no other. */
-void check_zonelists(struct mhp_ctx *ctx)
-{
-	struct zone *zone;
-
-	for_each_zone(zone) {
-		struct zonelist *list = &zone->zone_pgdat->node_zonelists[ZONELIST_FALLBACK];
-		struct zoneref *ref;
-		bool listed = false;
-
-		for (ref = list->_zonerefs; ref->zone; ref++)
-			listed |= ref->zone == zone;
-		if (listed != populated_zone(zone))
-			mhp_violation(ctx,
-				      "%s: has %lu present pages, but is %s its node's zonelist",
-				      zone_name(zone).s, zone->present_pages,
-				      listed ? "in" : "not in");
-	}
-}
-
-/* totalram_pages() is the sum of what zones manage. */
-void check_totalram(struct mhp_ctx *ctx)
-{
-	unsigned long managed = 0;
-	struct zone *zone;
-
-	for_each_zone(zone)
-		managed += zone_managed_pages(zone);
-	if (totalram_pages() != managed)
-		mhp_violation(ctx,
-			      "totalram_pages() is %lu, but the zones manage %lu pages: %ld too many",
-			      totalram_pages(), managed, totalram_pages() - managed);
-}
-
-static int block_max_pfn(struct memory_block *mem, void *arg)
-{
-	const unsigned long end = section_nr_to_pfn(mem->start_section_nr +
-						    mhp_sections_per_block());
-	struct mhp_ctx *ctx = arg;
-
-	/* Boot memory can end inside of its last block. */
-	if (mem->start_section_nr > mhp_boot.last_early_section && end > max_pfn)
-		mhp_violation(ctx, "%s: reaches beyond max_pfn, which is %#lx",
-			      block_name(mem).s, max_pfn);
-	return 0;
-}
-
-/* max_pfn covers all memory blocks. */
-void check_max_pfn(struct mhp_ctx *ctx)
-{
-	for_each_memory_block(ctx, block_max_pfn);
 }

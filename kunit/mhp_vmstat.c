@@ -67,7 +67,8 @@ static unsigned long value_of(const char *text, const char *name)
  * @pages: nr_memmap_pages: from the page allocator or an altmap
  * @boot_pages: nr_memmap_boot_pages: from memblock
  *
- * ULONG_MAX for what the kernel does not count.
+ * ULONG_MAX for what the kernel does not count.  Opens a file: the caller holds
+ * none of mm's locks.
  */
 void mhp_memmap_counters(unsigned long *pages, unsigned long *boot_pages)
 {
@@ -117,20 +118,19 @@ static bool is_countable(void)
 /* nr_memmap_pages and nr_memmap_boot_pages against the sections */
 void check_memmap_counters(struct mhp_ctx *ctx)
 {
-	unsigned long pages, boot_pages, want, want_boot;
+	unsigned long want, want_boot;
 
 	if (!is_countable())
 		return;
-	mhp_memmap_counters(&pages, &boot_pages);
 	mhp_expected_memmap(&want, &want_boot);
 	want += mhp_boot.memmap_extra;
 	want_boot += mhp_boot.memmap_boot_extra;
-	if (pages != want)
+	if (ctx->memmap_pages != want)
 		mhp_violation(ctx,
 			      "nr_memmap_pages is %ld, the memmap of hot-added memory has %ld pages",
-			      pages, want);
-	if (boot_pages != want_boot)
+			      ctx->memmap_pages, want);
+	if (ctx->memmap_boot_pages != want_boot)
 		mhp_violation(ctx,
 			      "nr_memmap_boot_pages is %ld, the memmap of boot memory has %ld pages",
-			      boot_pages, want_boot);
+			      ctx->memmap_boot_pages, want_boot);
 }
