@@ -177,7 +177,7 @@ int mhp_find_violations(struct mhp_violations *found)
  * not to bury the operation that did it under the same lines again and again.
  */
 static struct {
-	u32 hash[MHP_MAX_LINES];
+	u32 hash[64];		/* of what was reported since all was right */
 	unsigned int nr;
 	char test[64];		/* the case that had it first, */
 	char after[64];		/* and the operation in it */
@@ -192,7 +192,7 @@ static bool is_known(const struct mhp_violation *line)
 {
 	int i;
 
-	for (i = 0; i < last.nr; i++)
+	for (i = 0; i < min(last.nr, ARRAY_SIZE(last.hash)); i++)
 		if (last.hash[i] == hash_of(line))
 			return true;
 	return false;
@@ -253,9 +253,9 @@ static void report(struct kunit *test, const char *after,
 		kunit_err(test,
 			  "    struct pages were not looked at: part of the memmap is not there\n");
 
-	last.nr = found->nr_lines;
 	for (i = 0; i < found->nr_lines; i++)
-		last.hash[i] = hash_of(&found->line[i]);
+		if (!is_known(&found->line[i]))
+			last.hash[last.nr++ % ARRAY_SIZE(last.hash)] = hash_of(&found->line[i]);
 	strscpy(last.test, test->name);
 	strscpy(last.after, after);
 }

@@ -10,21 +10,30 @@
 
 #include "mhp_checks.h"
 
+static bool is_unexpectedly_isolated(unsigned long pfn)
+{
+	struct page *page = pfn_to_online_page(pfn);
+
+	return page && get_pageblock_migratetype(page) == MIGRATE_ISOLATE &&
+	       !mhp_is_isolation_expected(pfn);
+}
+
 static int name_isolated(unsigned long pfn, unsigned long nr_pages, void *arg)
 {
 	unsigned long end = pfn + nr_pages, next;
 	struct mhp_ctx *ctx = arg;
 
 	for (; pfn < end; pfn = next) {
-		struct page *page = pfn_to_online_page(pfn);
-
-		next = page ? pageblock_end_pfn(pfn) : SUBSECTION_ALIGN_UP(pfn + 1);
-		if (!page || get_pageblock_migratetype(page) != MIGRATE_ISOLATE ||
-		    mhp_is_isolation_expected(pfn))
+		next = pageblock_end_pfn(pfn);
+		if (!is_unexpectedly_isolated(pfn))
 			continue;
-		mhp_violation(ctx, "%s: the pageblock of pfn %#lx (%s) is still MIGRATE_ISOLATE",
-			      section_name(pfn_to_section_nr(pfn)).s, pfn,
-			      zone_name(page_zone(page)).s);
+		while (next < end && is_unexpectedly_isolated(next))
+			next = pageblock_end_pfn(next);
+		mhp_violation(ctx,
+			      "%s: pfn %#lx-%#lx (%s), %lu pageblocks, are still MIGRATE_ISOLATE",
+			      section_name(pfn_to_section_nr(pfn)).s, pfn, next - 1,
+			      zone_name(page_zone(pfn_to_page(pfn))).s,
+			      DIV_ROUND_UP(next - pfn, pageblock_nr_pages));
 	}
 	return 0;
 }
