@@ -220,7 +220,7 @@ static void offline_and_remove_memory_misaligned_is_refused(struct kunit *test)
 	blocks_expect_zone(test, range, ZONE_NORMAL);
 }
 
-/* All at once, then every third one online, then all at once again. */
+/* All at once, then every tenth one online, then all at once again. */
 static void add_memory_100_blocks(struct kunit *test)
 {
 	struct fake_range range = fake_range(test, 100);
@@ -232,13 +232,13 @@ static void add_memory_100_blocks(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, fake_add(test, range, MHP_NONE), 0);
 	blocks_expect_state(test, range, MEM_OFFLINE);
-	for (i = 0; i < 100; i += 3)
+	for (i = 0; i < 100; i += 10)
 		KUNIT_ASSERT_EQ(test, fake_online(test, fake_block(test, range, i),
-						  i % 2 ? MMOP_ONLINE_KERNEL :
+						  i % 20 ? MMOP_ONLINE_KERNEL :
 							  MMOP_ONLINE_MOVABLE), 0);
 	for (i = 0; i < 100; i++)
 		blocks_expect_state(test, fake_block(test, range, i),
-				    i % 3 ? MEM_OFFLINE : MEM_ONLINE);
+				    i % 10 ? MEM_OFFLINE : MEM_ONLINE);
 	KUNIT_ASSERT_EQ(test, offline_and_remove(test, range.start, range.size), 0);
 	blocks_expect_absent(test, range);
 }

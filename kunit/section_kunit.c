@@ -77,25 +77,29 @@ static void add_section_makes_it_present(struct kunit *test)
 
 /*
  * Each struct page is filled with PAGE_POISON_PATTERN, so that its use before
- * it is initialized is noticed.
+ * it is initialized is noticed.  The altmap has the memmap at the same pages
+ * again, in which there is something else by then.
  */
 static void add_section_poisons_memmap(struct kunit *test)
 {
-	unsigned long i, word, pfn = fake_range(test, 1).pfn;
-	const unsigned long *page;
+	unsigned long size = fake_memmap_size(test, PAGES_PER_SECTION);
+	unsigned long i, pfn = fake_range(test, 1).pfn;
+	struct vmem_altmap *altmap = fake_altmap(test, pfn, size);
+	const unsigned long *word;
 
 	if (!IS_ENABLED(CONFIG_DEBUG_VM))
 		kunit_skip(test, "a new memmap is poisoned with CONFIG_DEBUG_VM only");
-	KUNIT_ASSERT_EQ(test, fake_memmap_add(test, pfn, PAGES_PER_SECTION, NULL), 0);
-	for (i = 0; i < PAGES_PER_SECTION; i++) {
-		page = (const unsigned long *)pfn_to_page(pfn + i);
-		for (word = 0; word < sizeof(struct page) / sizeof(long); word++) {
-			if (page[word] == PAGE_POISON_PATTERN)
-				continue;
-			KUNIT_FAIL(test, "word %lu of the struct page of pfn %#lx is %#lx",
-				   word, pfn + i, page[word]);
-			return;
-		}
+	KUNIT_ASSERT_EQ(test, fake_memmap_add(test, pfn, PAGES_PER_SECTION, altmap), 0);
+	memset(pfn_to_page(pfn), 0, size * PAGE_SIZE);
+	fake_memmap_remove(test, pfn, PAGES_PER_SECTION);
+
+	KUNIT_ASSERT_EQ(test, fake_memmap_add(test, pfn, PAGES_PER_SECTION, altmap), 0);
+	word = (const unsigned long *)pfn_to_page(pfn);
+	for (i = 0; i < size * PAGE_SIZE / sizeof(*word); i++) {
+		if (word[i] == PAGE_POISON_PATTERN)
+			continue;
+		KUNIT_FAIL(test, "byte %lu of the memmap: %#lx", i * sizeof(*word), word[i]);
+		return;
 	}
 }
 
@@ -251,7 +255,7 @@ static void remove_sections_in_any_order(struct kunit *test)
 	}
 }
 
-#define CYCLES	64
+#define CYCLES	32
 
 static unsigned long free_pages_settled(void)
 {

@@ -39,6 +39,12 @@ void zone_counters_take(struct zone_counters *counters)
 	counters->lru_disabled = lru_cache_disabled();
 }
 
+static void expect_same(struct kunit *test, const char *zone, const char *what,
+			unsigned long now, unsigned long before)
+{
+	KUNIT_EXPECT_EQ_MSG(test, now, before, "%s of zone %s", what, zone);
+}
+
 /**
  * zone_counters_expect() - fail the case for each counter that is another now
  * @test: the running case
@@ -53,18 +59,22 @@ void zone_counters_expect(struct kunit *test, const struct zone_counters *before
 	for (i = 0; i < MAX_NR_ZONES; i++) {
 		const char *name = fake_zone(i)->name;
 
-#define EXPECT_SAME(field)							\
-		KUNIT_EXPECT_EQ_MSG(test, now.zones[i].field, before->zones[i].field, \
-				    #field " of zone %s", name)
-		EXPECT_SAME(start_pfn);
-		EXPECT_SAME(spanned);
-		EXPECT_SAME(present);
-		EXPECT_SAME(managed);
-		EXPECT_SAME(isolated);
-		EXPECT_SAME(pcp_high_min);
-		EXPECT_SAME(pcp_high_max);
-		EXPECT_SAME(pcp_batch);
-#undef EXPECT_SAME
+		expect_same(test, name, "start_pfn", now.zones[i].start_pfn,
+			    before->zones[i].start_pfn);
+		expect_same(test, name, "spanned", now.zones[i].spanned,
+			    before->zones[i].spanned);
+		expect_same(test, name, "present", now.zones[i].present,
+			    before->zones[i].present);
+		expect_same(test, name, "managed", now.zones[i].managed,
+			    before->zones[i].managed);
+		expect_same(test, name, "isolated", now.zones[i].isolated,
+			    before->zones[i].isolated);
+		expect_same(test, name, "pcp_high_min", now.zones[i].pcp_high_min,
+			    before->zones[i].pcp_high_min);
+		expect_same(test, name, "pcp_high_max", now.zones[i].pcp_high_max,
+			    before->zones[i].pcp_high_max);
+		expect_same(test, name, "pcp_batch", now.zones[i].pcp_batch,
+			    before->zones[i].pcp_batch);
 	}
 	KUNIT_EXPECT_EQ(test, now.totalram, before->totalram);
 	KUNIT_EXPECT_EQ(test, now.lru_disabled, before->lru_disabled);
