@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from mhp import compiler, kconfig, known_reports, log, repeat, results, unchanged, upstream, verdict
@@ -149,11 +148,10 @@ def boot(job: Job, build_first: bool, *, quiet: bool = False, rest: Sequence[str
 
 
 def _judge(job: Job, finished: Finished, own_json: bool) -> Verdict:
-    late = int(job.options.seen.timeout) if upstream.timed_out(job, finished) else None
-    how = Boot(finished.ended.status, late, finished.ended.stopped)
     said = log.scan(*log.read(job.build.log))
-    if said.halted:
-        how = replace(how, timed_out=None)
+    limit = int(job.options.seen.timeout)
+    how = Boot(finished.ended.status, limit if upstream.timed_out(limit, finished, said.halted) else None,
+               finished.ended.stopped)
     if job.options.lists:
         return verdict.judge_listing(said, how)
     cases = results.read(job.build.results) if own_json else None

@@ -107,8 +107,7 @@ def _report_at(lines: list[str], start: int) -> tuple[int, int]:
         bare = _bare(lines[i])
         if _END_OF_REPORT.match(bare):
             return head, i + 1
-        if (RESULT.match(bare) or HEADER.match(bare) or _PANIC.match(bare) or _HEAD.match(bare)
-                or _CUT_HERE.match(bare)):
+        if RESULT.match(bare) or HEADER.match(bare) or _PANIC.match(bare) or _HEAD.match(bare):
             return head, i
     return head, min(len(lines), head + _LINES_SHOWN)
 

@@ -26,6 +26,8 @@ _NO_MATTER = ("_", "PWD", "OLDPWD", "SHLVL", "TERM", "COLORTERM", "COLUMNS", "LI
 _NO_MATTER_STARTS = ("SSH_", "XDG_", "DBUS_", "TMUX", "STY", "HIST", "LESS", "TERM_", "VTE_", "WAYLAND_",
                      "GPG_", "PYTEST_", "MHP_", "GIT_", "CCACHE_", "SUDO_")
 
+PACKAGES = Path("/var/lib/dpkg/status")
+
 Key = dict[str, Any]
 
 
@@ -78,7 +80,7 @@ def key(git: Git, asked: Sequence[str], make: Sequence[str], programs: Sequence[
         "make": list(make),
         "programs": {name: _identity(shutil.which(name, path=path)) for name in programs},
         # Packages bring headers, libraries and tools that no list of ours would be complete about.
-        "packages": _identity("/var/lib/dpkg/status"),
+        "packages": _identity(PACKAGES),
         "environment": {name: value for name, value in sorted(env.items())
                         if name not in _NO_MATTER and not name.startswith(_NO_MATTER_STARTS)},
     }

@@ -29,6 +29,7 @@ SCRIPT = Path("tools/testing/kunit/kunit.py")
 _EXTRA_SECONDS = 10
 # Upstream measures from when it starts the guest, we from when we see the log.
 _TIMER_SLACK = 0.5
+_TIME_OUT = "time-out"
 _SILENT_SECONDS = 3.0
 _COUNT_EVERY_SECONDS = 2.0
 _GUEST_DIR = "guest-"
@@ -175,7 +176,7 @@ class _Watch:
         if size > LIMIT_BYTES:
             return f"the guest was stopped: it had printed {LIMIT_BYTES >> 20} MiB"
         if self.seconds > self.job.options.seen.timeout + _EXTRA_SECONDS:
-            return "time-out"
+            return _TIME_OUT
         return None
 
     def _build(self, now: float) -> None:
@@ -229,10 +230,10 @@ def call(job: Job, subcommand: str, rest: Sequence[str], *, stdout: int | None =
     return Finished(ended, job.build.log.exists(), watch.seconds, shown(words))
 
 
-def timed_out(job: Job, finished: Finished) -> bool:
-    """Whether the guest ran for its whole time."""
-    return (finished.ended.stopped == "time-out"
-            or finished.seconds >= int(job.options.seen.timeout) - _TIMER_SLACK)
+def timed_out(seconds: int, finished: Finished, halted: bool) -> bool:
+    """Whether the guest ran for its whole time (`seconds`), and not only nearly so to a clean end."""
+    late = seconds if halted else seconds - _TIMER_SLACK
+    return finished.ended.stopped == _TIME_OUT or finished.seconds >= late
 
 
 def parse(tree: PreparedTree, words: Sequence[str]) -> guard.Ended:

@@ -6,14 +6,17 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from small_world import World, edit, git, write
 from test_guard import mentioning
 
-from mhp import kunit_run, log, options, paths, upstream
+from mhp import kunit_run, log, options, paths, unchanged, upstream
 from mhp.exits import Exit, MhpError
+from mhp.guard import Ended
 from mhp.repeat import VERDICT_FILE
 
 HERE = Path(__file__).parent
@@ -244,12 +247,18 @@ def change_compiler(kunit: Kunit) -> None:
     kunit.monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
 
 
+def change_packages(kunit: Kunit) -> None:
+    status = kunit.world.tmp / "packages"
+    status.write_text("another one")
+    kunit.monkeypatch.setattr(unchanged, "PACKAGES", status)
+
+
 def change_stamp(kunit: Kunit) -> None:
     (kunit.build / "mhp-built-from.json").write_text('{"key": 3')
 
 
 CHANGES = [change_edit, change_new_file, change_commit, change_suite, change_config, change_dot_config,
-           change_kernel, change_kernel_gone, change_environment, change_compiler, change_stamp]
+           change_kernel, change_kernel_gone, change_environment, change_compiler, change_packages, change_stamp]
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -258,6 +267,34 @@ def test_any_change_builds(kunit: Kunit, change) -> None:  # type: ignore[no-unt
     change(kunit)
     assert kunit("run") == kunit("run") == Exit.PASS
     assert [call[0] for call in kunit.calls] == ["run", "exec", "run", "exec"]
+
+
+def test_each_edit_of_one_file_builds(kunit: Kunit) -> None:
+    kunit("run")
+    for number in (71, 72):
+        edit(kunit.world.linux / "mm/memory_hotplug.c", "return 9;", f"return 9; /* {number} */")
+        kunit("run")
+    assert [call[0] for call in kunit.calls] == ["run", "run", "run"]
+
+
+def test_unknown_flag_builds_always(kunit: Kunit) -> None:
+    for _ in range(2):
+        kunit("run", "--brand_new_flag=1")
+    assert [call[0] for call in kunit.calls] == ["run", "run"]
+
+
+def test_build_directory_is_locked(kunit: Kunit) -> None:
+    seen: list[Path] = []
+
+    @contextmanager
+    def locked(directory: Path) -> Iterator[None]:
+        seen.append(directory)
+        assert not kunit.build.joinpath(".config").exists()
+        yield
+
+    kunit.monkeypatch.setattr(kunit_run, "locked", locked)
+    assert kunit("run") == Exit.PASS
+    assert seen == [kunit.build]
 
 
 def test_other_options_build(kunit: Kunit) -> None:
@@ -279,10 +316,12 @@ def test_failed_build_is_built_again(kunit: Kunit) -> None:
     change_edit(kunit)
     kunit.mode("build_error")
     kunit.fails(Exit.BUILD_FAILED, "run")
+    assert not (kunit.build / VERDICT_FILE).exists()
+    kunit.fails(Exit.BUILD_FAILED, "run")
     kunit.mode("")
     git(kunit.world.linux, "checkout", "-q", "mm/memory_hotplug.c")
     kunit("run")
-    assert [call[0] for call in kunit.calls] == ["run", "run", "run"]
+    assert [call[0] for call in kunit.calls] == ["run", "run", "run", "run"]
 
 
 def test_build_that_was_cut_off_is_mended(kunit: Kunit) -> None:
@@ -308,6 +347,13 @@ def test_hanging_guest_is_a_timeout_and_is_gone(kunit: Kunit) -> None:
     assert kunit("run", "--timeout=1") == Exit.TIMEOUT
     assert "did not end within 1 s; the last result came after mhp_offline.movable" in kunit.printed()
     assert not mentioning("signal.SIGHUP): signal.signal(s, signal.SIG_IGN)")
+
+
+@pytest.mark.parametrize(("seconds", "halted", "late"), [
+    (29.0, False, False), (29.7, False, True), (29.7, True, False), (30.1, True, True)])
+def test_time_out_by_the_clock(seconds: float, halted: bool, late: bool) -> None:
+    finished = upstream.Finished(Ended(1, None, b""), True, seconds, "")
+    assert upstream.timed_out(30, finished, halted) == late
 
 
 def test_flooded_log_ends_the_guest(kunit: Kunit) -> None:

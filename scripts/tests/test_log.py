@@ -147,6 +147,7 @@ def test_worst_comes_first() -> None:
     decided = verdict.judge(said, [Case("mhp_offline.movable_content_intact", "FAIL")], Boot(), {})
     assert decided.status == Exit.PANIC
     assert {finding.kind for finding in decided.findings} == {Exit.PANIC, Exit.REPORT, Exit.FINDINGS}
+    assert verdict.judge(said, [], Boot(timed_out=5), {}).status == Exit.PANIC
 
 
 def test_listing_must_end_well() -> None:
