@@ -147,7 +147,9 @@ def test_reader_that_goes_away_ends_quietly() -> None:
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_signals_unwind(signum: signal.Signals, tmp_path: Path) -> None:
-    code = ("import sys, time; sys.path.insert(0, sys.argv[1]); from mhp import cli\n"
+    # A shell starts programs in the background with SIGINT ignored; this one shall not be such a program.
+    code = ("import signal, sys, time; sys.path.insert(0, sys.argv[1]); from mhp import cli\n"
+            "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
             "def command():\n"
             "    try:\n        print('on', flush=True); time.sleep(60)\n"
             "    finally:\n        open(sys.argv[2], 'w').close()\n"

@@ -42,6 +42,7 @@ def clean_and_complete(world: World) -> None:
     assert git(world.linux, "status", "--porcelain") == ""
     git(world.linux, "fsck", "--connectivity-only", "--no-dangling")
     assert [path.name for path in world.linux.parent.glob("linux*")] == ["linux"]
+    assert not list((world.linux / ".git").glob("mhp-scratch/*"))
     assert not list(world.linux.rglob("*.lock")) and not list(world.linux.parent.glob("theirs*.lock"))
     assert tree.existing(world.kernel)
     known = state.load(world.linux.parent)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The prepared tree: what is in it, what a change of its inputs touches, what it never overwrites."""
 
+import json
 import shutil
 import time
 
@@ -142,7 +143,7 @@ def test_uncommitted_edit_in_the_way_stops(world: World) -> None:
     edit(world.linux / "mm/memory_hotplug.c", "return 3;", "return 33;")
     world.mm_patch(1)
     message = refuse(world)
-    assert "mm/memory_hotplug.c" in message and "--discard" in message
+    assert "\n  mm/memory_hotplug.c\n" in message and "--discard" in message
     refuse(world)  # and again the same, without taking it for a stopped move
     git(world.linux, "checkout", "-q", "mm/memory_hotplug.c")
     world.prepare()
@@ -304,6 +305,25 @@ def test_nearest_shims_are_used(world: World) -> None:
     for version, shims in (((6, 18), "v6.12"), ((6, 6), "v6.6"), ((5, 1), "v6.6"), ((7, 9), "v7.3")):
         write(world.kernel, {"Makefile": f"VERSION = {version[0]}\nPATCHLEVEL = {version[1]}\n"})
         assert world.prepare().base == shims
+
+
+def test_state_of_an_older_and_a_newer_version_is_read(world: World) -> None:
+    world.prepare()
+    file = world.linux.parent / state.STATE_FILE
+    raw = json.loads(file.read_text(encoding="utf-8"))
+    del raw["kernel"]
+    raw["added_later"] = 1
+    file.write_text(json.dumps(raw), encoding="utf-8")
+    assert world.prepare().base == "v6.12"
+    known = state.load(world.linux.parent)
+    assert known and known.kernel == (6, 12)
+
+
+def test_runs_with_nothing_to_prepare_go_side_by_side(world: World) -> None:
+    prepared = world.prepare()
+    world.commit("mm/page_alloc.c", "return 3;", "return 33;", "mine")
+    with tree.using(prepared):
+        assert world.prepare() == prepared
 
 
 def test_state_lost_stops_and_keeps_the_tree(world: World) -> None:
