@@ -224,7 +224,7 @@ def _create(place: Path, user: UserTree | None, series: bool) -> State:
         fresh = _follow(git, empty, usertree.current(user, git, place) if user else "", False)
         _announce(fresh)
         steps = inputs.steps(fresh.shims, series)
-        fresh.chain = chain.build(git, fresh.base, steps, State())
+        fresh.chain = _build(git, fresh, steps, State())
         fresh.inputs = _fingerprint(fresh.base, fresh.shims, steps)
         for link in fresh.chain:
             say_drift(link)
@@ -306,7 +306,7 @@ def _update(place: Path, known: State, fresh: State, drop_edits: bool) -> State:
         _announce(fresh)
     pruned = not git.existing([known.base])
     fresh = replace(fresh, inputs=fingerprint,
-                    chain=chain.build(git, fresh.base, steps, State() if pruned else known))
+                    chain=_build(git, fresh, steps, State() if pruned else known))
     for link in fresh.chain:
         if link not in known.chain:
             say_drift(link)
@@ -323,6 +323,19 @@ def _update(place: Path, known: State, fresh: State, drop_edits: bool) -> State:
             _move(place, git, known, head, target)
     state.save(place, fresh)
     return fresh
+
+
+def _build(git: Git, fresh: State, steps: list[inputs.Step], before: State) -> list[Link]:
+    try:
+        return chain.build(git, fresh.base, steps, before)
+    except MhpError as err:
+        if err.status != Exit.BROKEN_BASE:
+            raise
+        major, minor = fresh.kernel
+        raise MhpError(err.status, f"{err}\nThe kernel is {fresh.origin} ({major}.{minor}), the patches are for "
+                       f"{fresh.shims}. Nothing was changed. Mend the patch, take its line out of the series file, "
+                       "or give another kernel with LINUX=DIR; `scripts/series none` runs without the mm "
+                       "series") from err
 
 
 def _move(place: Path, git: Git, known: State, old: str, new: str) -> None:
