@@ -43,6 +43,24 @@ def collect(git: Git, what: str, repository: Path | None) -> Patches:
     return [(plain(name).replace("\n", " "), data) for name, data in found]
 
 
+def cover(git: Git, what: str) -> bytes | None:
+    """The cover letter of a directory (0000-*.patch) or an mbox ([PATCH 0/n]); None when there is none."""
+    path = Path(what)
+    if path.is_dir():
+        files = sorted(file for file in path.glob("0000-*.patch") if file.is_file() and not file.is_symlink())
+        return read_patch(files[0]) if files else None
+    if not path.is_file():
+        return None
+    with git.scratch() as directory:
+        git.check("mailsplit", "-b", f"-o{directory}", "--", path.resolve(), status=Exit.USAGE)
+        for mail in sorted(directory.iterdir()):
+            data = read_patch(mail)
+            number = _NUMBER.search(subject := _subject(data))
+            if number and int(number[1]) == 0 and not re.match(r"\s*re:", subject, re.IGNORECASE):
+                return data
+    return None
+
+
 def _directory(path: Path) -> Patches:
     if (path / SERIES_FILE).is_file():
         files = read_series(path)

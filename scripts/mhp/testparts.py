@@ -42,7 +42,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Part:
-    """A part: its name, its group ("pytest" or "guests"), one line about it, and what it does."""
+    """A part: its name, its group ("pytest", "checks" or "guests"), one line about it, and what it does."""
 
     name: str
     group: str
@@ -214,6 +214,23 @@ def _stock(context: Context) -> Outcome:
     return Outcome(counts, tuple(problems))
 
 
+def _own_series(context: Context) -> Outcome:
+    """The quick checks on our own series: a warning counts as a failure here."""
+    report = context.output / "check.json"
+    report.unlink(missing_ok=True)
+    kdir = [flag for flag in context.flags if flag.startswith("--kdir=")]
+    _status, tail = _run(context, "check", ["/usr/bin/python3", "-B", paths.SCRIPTS / "check", *kdir,
+                                            f"--json={report}"])
+    if not report.exists():
+        return Outcome(Counts(failed=1), (tail,))
+    rows = json.loads(report.read_bytes())["results"]
+    names = [f"{row['check']}, patch {row['patch'] or 'all'}: {row['line']}" for row in rows]
+    bad = [name for name, row in zip(names, rows) if row["status"] in ("fail", "warn")]
+    skips = [name for name, row in zip(names, rows) if row["status"] == "skip"]
+    return Outcome(Counts(len(rows) - len(bad) - len(skips), len(bad), len(skips)),
+                   (*bad, tail) if bad else (), tuple(skips))
+
+
 def directives(config: Path) -> dict[str, str]:
     """What the comments of a config file say about its test run."""
     lines = config.read_text(encoding="utf-8").splitlines()
@@ -237,8 +254,10 @@ def _config_parts() -> list[Part]:
 def parts() -> list[Part]:
     """All parts in the order in which they run: what is quick to fail comes first."""
     tests = paths.SCRIPTS / "tests"
-    guests = tests / "guest"
-    found = [Part("pytest", "pytest", "the tests of scripts/", _pytest(tests, [guests])),
+    guests, kernel = tests / "guest", tests / "kernel"
+    found = [Part("pytest", "pytest", "the tests of scripts/", _pytest(tests, [guests, kernel])),
+             Part("checks", "checks", "the samples of scripts/checks/, on the kernel", _pytest(kernel)),
+             Part("check", "checks", "scripts/check on the series of mm-patches/", _own_series),
              Part("kunit", "guests", "the suites with .kunitconfig alone", _kunit("um")),
              Part("deaths", "guests", "guests that must die, and of what", _deaths(tests / "deaths.toml")),
              Part("boots", "guests", f"{BOOTS} boots give {BOOTS} equal verdicts", _repeated)]

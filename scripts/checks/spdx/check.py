@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0
+"""SPDX-License-Identifier in the files that a patch adds or touches."""
+
+import re
+
+from mhp.check import checkpatch
+from mhp.check.model import Finding, Job, Report, Status
+
+_TAG = re.compile(rb"SPDX-License-Identifier:[ \t]*(.+?)[ \t]*(?:\*/|-->)?[ \t]*$", re.MULTILINE)
+_FIRST_LINES = 3
+_WORDS = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
+_OPERATORS = {"AND", "OR", "WITH"}
+_NO_TAG = (".patch", ".json", ".csv", ".bin", ".rst.tmpl", ".gitkeep")
+
+
+def check(job: Job) -> Report:
+    """FAIL for an added file without a tag or with an unknown licence, or a touched one that loses its tag."""
+    patch = job.one
+    assert patch.before and patch.after
+    old, new = (job.git.entries(commit, patch.paths) for commit in (patch.before, patch.after))
+    blobs = job.git.contents([entry.oid for entry in (*old.values(), *new.values())])
+    known = {path.rpartition("/")[2] for path in
+             job.git.names("ls-tree", "-r", "-z", "--name-only", patch.after, "--", "LICENSES/")}
+    findings = list(checkpatch.messages(job, only=checkpatch.SPDX))
+    for name, entry in new.items():
+        tag = _tag(blobs[entry.oid])
+        if name not in old and not tag and not name.endswith(_NO_TAG) and not findings:
+            findings.append(Finding(Status.FAIL, "an added file has no SPDX-License-Identifier", name))
+        if name in old and not tag and _tag(blobs[old[name].oid]):
+            findings.append(Finding(Status.FAIL, "its SPDX-License-Identifier is gone", name))
+        unknown = [word for word in _WORDS.findall(tag) if word not in _OPERATORS and word not in known
+                   and word.removesuffix("-only").removesuffix("-or-later").removesuffix("+") not in known]
+        if name not in old and known and unknown:
+            findings.append(Finding(Status.FAIL, f"LICENSES/ does not know {unknown[0]}", name))
+    added = sum(name not in old for name in new)
+    return Report(tuple(findings), summary=f"{added} new files" if added else "no new file")
+
+
+def _tag(data: bytes) -> str:
+    head = b"\n".join(data.split(b"\n")[:_FIRST_LINES])
+    found = _TAG.search(head)
+    return found[1].decode(errors="replace") if found else ""

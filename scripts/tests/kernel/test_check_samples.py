@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The samples of every quick check, on the real kernel: a bad one is caught by its check and by no other."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mhp.check import registry, series
+from mhp.check.model import Check, Status
+from mhp.check.runner import Listener, Runner, units
+from mhp.check.series import Series
+from mhp.tree import PreparedTree, prepare, read_state, using
+
+QUICK = [check for check in registry.all_checks() if check.tier == "quick"]
+# What a base without history leaves open.
+NEED_HISTORY = ("subject",)
+
+
+@pytest.fixture(name="tree", scope="module")
+def fixture_tree() -> Iterator[PreparedTree]:
+    kdir = os.environ.get("LINUX")
+    tree = prepare(Path(kdir) if kdir else None)
+    with using(tree):
+        yield tree
+
+
+@pytest.fixture(name="place", scope="module")
+def fixture_place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all: what two samples have in common is looked at once."""
+    return tmp_path_factory.mktemp("check")
+
+
+def sample(tree: PreparedTree, check: Check, which: str) -> Series:
+    """A sample as a series, with its previous version; the kernel with shims is another base to try."""
+    directory = check.directory / "samples"
+    found = series.read(tree, str(directory / f"{which}.mbox"), None)
+    previous = directory / f"{which}.previous.mbox"
+    before = series.read(tree, str(previous), None) if previous.exists() else None
+    shims = read_state(tree).part("suites")[-1].commit
+    return Series(**{**vars(found), "previous": before, "onto": (("the kernel with shims", shims),)})
+
+
+def statuses(tree: PreparedTree, found: Series, place: Path) -> dict[str, Status]:
+    """The worst status of each check."""
+    results = Runner(tree, found, place, []).run(units(QUICK, found, None), Listener())
+    order = list(Status)
+    out: dict[str, Status] = {}
+    for result in results:
+        out[result.check] = min(out.get(result.check, result.status), result.status, key=order.index)
+    return out
+
+
+@pytest.mark.parametrize("check", QUICK, ids=lambda check: check.name)
+def test_bad_sample_is_caught_by_its_check_alone(check: Check, tree: PreparedTree, place: Path) -> None:
+    found = statuses(tree, sample(tree, check, "bad"), place)
+    assert [name for name, status in found.items() if status in (Status.FAIL, Status.WARN)] == [check.name]
+
+
+@pytest.mark.parametrize("check", QUICK, ids=lambda check: check.name)
+def test_good_sample_passes(check: Check, tree: PreparedTree, place: Path) -> None:
+    series_of = sample(tree, check, "good")
+    found = statuses(tree, series_of, place)
+    assert [name for name, status in found.items() if status in (Status.FAIL, Status.WARN)] == []
+    wanted = Status.SKIP if check.name in NEED_HISTORY and not series_of.history else Status.PASS
+    assert found[check.name] == wanted

@@ -1,0 +1,331 @@
+# SPDX-License-Identifier: GPL-2.0
+"""scripts/check: reading a series, running checks, the cache, and what is written."""
+
+import json
+import subprocess
+import xml.etree.ElementTree as xml
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from small_world import World, git, snapshot
+
+from mhp import paths
+from mhp.check import b4, bases, cache, command, compare, html, machine, registry, series, table
+from mhp.check.model import Check, Finding, Job, Report, Result, Status, from_json, to_json
+from mhp.check.runner import Listener, Runner, Unit, units
+from mhp.exits import Exit, MhpError
+from mhp.tree import PreparedTree, using
+
+HOSTILE = "<script>alert(1)</script> & \x1b[2J"
+
+
+def a_check(directory: Path, program: Callable[[Job], Report], **more: object) -> Check:
+    """A check that is in no directory of the project."""
+    found = Check("sample", "about", "quick", "patch", False, ("mail",), (), (), directory, program)
+    return replace(found, **more)  # type: ignore[arg-type]
+
+
+@pytest.fixture(name="tree")
+def fixture_tree(world: World) -> Iterator[PreparedTree]:
+    for number in (1, 2, 3):
+        world.mm_patch(number)
+    tree = world.prepare()
+    with using(tree):
+        yield tree
+
+
+def read(tree: PreparedTree, what: str | None = None) -> series.Series:
+    return series.read(tree, what, None)
+
+
+def test_default_is_the_project_s_series_on_the_plain_base(tree: PreparedTree, world: World) -> None:
+    found = read(tree)
+    assert [patch.subject for patch in found.patches] == ["mm: change 1", "mm: change 2", "mm: change 3"]
+    assert found.base == git(world.kernel, "rev-parse", "HEAD") and found.applies
+    assert not tree.git.entries(found.tip, ["mm/mhp_kunit/first_kunit.c"])
+    assert b"return 10 + 1;" in tree.git.contents(
+        [tree.git.entries(found.tip, ["mm/memory_hotplug.c"])["mm/memory_hotplug.c"].oid]).popitem()[1]
+
+
+def test_patch_that_does_not_apply_leaves_those_before_it(tree: PreparedTree, world: World) -> None:
+    file = world.patches / "0002-mm-change-2.patch"
+    file.write_text(file.read_text().replace("hotplug_", "hotpluk_"))
+    found = read(tree)
+    assert [bool(patch.after) for patch in found.patches] == [True, False, False]
+    assert "does not apply" in found.patches[1].problem and found.patches[1].before
+    assert found.patches[2].problem == "not tried: patch 2 does not apply"
+
+
+def test_range_stands_on_its_own_first_commit(world: World, tree: PreparedTree) -> None:
+    git(world.kernel, "commit", "-q", "--allow-empty", "-m", "older")
+    bottom = git(world.kernel, "rev-parse", "HEAD")
+    (world.kernel / "mm/Kconfig").write_text("config MEMORY_HOTPLUG\n\tbool\n\tdefault y\n")
+    git(world.kernel, "commit", "-q", "-a", "-m", "mm: default on")
+    found = series.read(tree, "HEAD^..HEAD", world.kernel)
+    assert found.base == bottom and found.applies and found.history and found.coverless
+    assert found.patches[0].paths == ("mm/Kconfig",)
+
+
+def test_mbox_with_cover_letter(world: World, tree: PreparedTree) -> None:
+    mails = [file.read_text() for file in sorted(world.patches.glob("*.patch"))]
+    cover = mails[0].partition("---\n")[0].replace("[PATCH] mm: change 1", "[PATCH v2 0/3] mm: all")
+    numbered = [mail.replace("[PATCH]", f"[PATCH v2 {number}/3]") for number, mail in enumerate(mails, 1)]
+    box = world.tmp / "v2.mbox"
+    box.write_text("".join([cover, *reversed(numbered)]))
+    found = read(tree, str(box))
+    assert found.cover and b"0/3" in found.cover
+    assert [patch.version for patch in found.patches] == [2, 2, 2] and found.applies
+
+
+@pytest.mark.parametrize("old, new, said", [
+    ("mm/memory_hotplug.c", "../memory_hotplug.c", "no path inside"),
+    ("mm/memory_hotplug.c", "/etc/passwd", ""),
+    ("mm/memory_hotplug.c", ".git/config", "no path inside"),
+    ("index ", "old mode 100644\nnew mode 120000\nindex ", ""),
+])
+def test_hostile_patch_is_refused_and_nothing_written(world: World, tree: PreparedTree, old: str, new: str,
+                                                      said: str) -> None:
+    file = world.patches / "0001-mm-change-1.patch"
+    file.write_text(file.read_text().replace(old, new))
+    before = snapshot(world.kernel)
+    try:
+        found = read(tree)
+    except MhpError as err:
+        assert err.status == Exit.USAGE and said in str(err)
+    else:
+        assert not found.applies
+    assert snapshot(world.kernel) == before and not (world.tmp / "memory_hotplug.c").exists()
+
+
+def test_binary_patch_and_large_mail_are_refused(world: World, tree: PreparedTree) -> None:
+    box = world.tmp / "binary.mbox"
+    box.write_text("From 0 Mon Sep 17 00:00:00 2001\nFrom: a <a@mm.test>\nSubject: [PATCH] x\n\nb\n---\n"
+                   "diff --git a/x b/x\nnew file mode 100644\nindex 0000000..1111111\n"
+                   "GIT binary patch\nliteral 1\nIcmZ2-0RR910096\n\nliteral 0\nHcmV?d00001\n\n")
+    with pytest.raises(MhpError, match="refused|not a patch"):
+        read(tree, str(box))
+    with box.open("wb") as file:
+        file.truncate(101 << 20)
+    with pytest.raises(MhpError, match="larger than"):
+        read(tree, str(box))
+
+
+def test_runner_gives_results_in_order_with_the_line_that_repeats(tree: PreparedTree, tmp_path: Path) -> None:
+    check = a_check(tmp_path, lambda job: Report(summary=job.one.subject))
+    found = read(tree)
+    results = Runner(tree, found, tmp_path / "place", ["a b.mbox"]).run(units([check], found, None), Listener())
+    assert [result.report.line for result in results] == ["mm: change 1", "mm: change 2", "mm: change 3"]
+    assert results[1].repeat == "scripts/check 'a b.mbox' --only=sample --patch=2"
+    assert not list((tmp_path / "place").glob("tmp/*"))
+
+
+def test_check_whose_program_is_missing_is_skipped_aloud(tree: PreparedTree, tmp_path: Path) -> None:
+    check = a_check(tmp_path, lambda job: Report(), programs=(("no-such-program", "its-package"),))
+    found = read(tree)
+    result = Runner(tree, found, tmp_path, []).run(units([check], found, 1), Listener())[0]
+    assert result.status == Status.SKIP and "Debian package its-package" in result.report.line
+
+
+def test_check_of_applied_patches_is_skipped_for_others(tree: PreparedTree, tmp_path: Path, world: World) -> None:
+    file = world.patches / "0002-mm-change-2.patch"
+    file.write_text(file.read_text().replace("hotplug_", "hotpluk_"))
+    found = read(tree)
+    check = a_check(tmp_path, lambda job: Report(), applied=True)
+    results = Runner(tree, found, tmp_path, []).run(units([check], found, None), Listener())
+    assert [result.status for result in results] == [Status.PASS, Status.SKIP, Status.SKIP]
+
+
+def test_cache_redoes_only_what_changed(tree: PreparedTree, tmp_path: Path, world: World) -> None:
+    ran: list[int] = []
+
+    def program(job: Job) -> Report:
+        ran.append(job.one.number)
+        return Report((Finding(Status.WARN, "w", "f:1", "d"),), notes=("n",))
+
+    directory = tmp_path / "sample"
+    directory.mkdir()
+    check = a_check(directory, program)
+
+    def go() -> list[Result]:
+        found = read(tree)
+        return Runner(tree, found, tmp_path / "place", []).run(units([check], found, None), Listener())
+
+    first = go()
+    again = go()
+    assert sorted(ran) == [1, 2, 3] and all(result.cached for result in again)
+    assert [result.report for result in first] == [result.report for result in again]
+    file = world.patches / "0002-mm-change-2.patch"
+    file.write_text(file.read_text().replace("mm: change 2", "mm: change two"))
+    assert [result.cached for result in go()] == [True, False, True] and sorted(ran) == [1, 2, 2, 3]
+    (directory / "check.py").write_text("changed")
+    go()
+    assert len(ran) == 7
+
+
+def test_cache_that_is_damaged_is_none(tmp_path: Path) -> None:
+    kept = cache.Cache(tmp_path)
+    kept.put("k", Report(summary="s"), 1.5)
+    assert kept.get("k") == (Report(summary="s"), 1.5)
+    (tmp_path / "k.json").write_text("{")
+    assert kept.get("k") is None and kept.get("other") is None
+
+
+def test_key_follows_the_trees_where_a_check_depends_on_them(tree: PreparedTree, tmp_path: Path, world: World) -> None:
+    check = a_check(tmp_path, lambda job: Report(), depends=("before",))
+
+    def keys() -> list[str]:
+        found = read(tree)
+        return [cache.key(check, Job(found, patch, tree, tmp_path)) for patch in found.patches]
+
+    before = keys()
+    file = world.patches / "0002-mm-change-2.patch"
+    file.write_text(file.read_text().replace("20 + 1", "20 + 2"))
+    after = keys()
+    assert [old == new for old, new in zip(before, after)] == [True, False, False]
+
+
+def test_report_survives_json() -> None:
+    report = Report((Finding(Status.FAIL, "t", "w", "d"), Finding(Status.WARN, "u")), "s", "m", ("n",), True)
+    assert from_json(json.loads(json.dumps(to_json(report)))) == report
+    assert report.status == Status.FAIL and report.line == "t (and 1 more)"
+
+
+def test_every_check_is_understood_and_has_its_samples() -> None:
+    checks = registry.all_checks()
+    assert len(checks) >= 14
+    for check in checks:
+        assert not set(check.depends) - set(registry.DEPENDS)
+        for which in ("good", "bad"):
+            if check.tier == "quick":
+                assert (check.directory / f"samples/{which}.mbox").is_file()
+
+
+def test_check_with_a_description_that_is_not_understood(tmp_path: Path) -> None:
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd/check.toml").write_text('about = "a"\ntier = "quick"\nscope = "patch"\ndepends = []\nnew = 1\n')
+    (tmp_path / "odd/check.py").write_text("def check(job):\n    pass\n")
+    with pytest.raises(MhpError, match="not understood: new"):
+        registry.all_checks(tmp_path)
+    with pytest.raises(MhpError, match="no such check"):
+        registry.chosen([], ["quick"], ["odd"])
+
+
+def outcome(*statuses: Status, broken: bool = False) -> list[Result]:
+    texts = {Status.FAIL: Report((Finding(Status.FAIL, HOSTILE, HOSTILE, HOSTILE),)),
+             Status.WARN: Report((Finding(Status.WARN, HOSTILE),)),
+             Status.SKIP: Report(skipped=HOSTILE, broken=broken), Status.PASS: Report(summary="fine")}
+    return [Result("sample", number, texts[status], 0.1, False, "scripts/check --only=sample")
+            for number, status in enumerate(statuses, 1)]
+
+
+@pytest.mark.parametrize("results, status", [
+    (outcome(Status.PASS, Status.WARN, Status.SKIP), Exit.PASS),
+    (outcome(Status.PASS, Status.FAIL), Exit.FINDINGS),
+    (outcome(Status.PASS, Status.SKIP, broken=True), Exit.BROKEN_BASE),
+    ([], Exit.NOTHING_RAN)])
+def test_exit_status(results: list[Result], status: Exit) -> None:
+    assert command.exit_status(results) == status
+
+
+def test_outputs_escape_what_is_not_ours(tree: PreparedTree) -> None:
+    results = outcome(Status.FAIL, Status.WARN, Status.SKIP)
+    found = read(tree)
+    found = replace(found, what=HOSTILE, patches=tuple(
+        replace(patch, mail=replace(patch.mail, message=HOSTILE)) for patch in found.patches))
+    page = html.page(found, results, {"series": HOSTILE})
+    assert "<script" not in page and "\x1b" not in page and page.count("&lt;script&gt;") >= 6
+    suites = xml.fromstring(machine.as_junit(results).partition("\n")[2])
+    (suite,) = suites
+    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("3", "1", "1")
+    text = "\n".join([*table.findings(results), *table.skipped(results)])
+    assert "\x1b" not in text and "scripts/check --only=sample" in text
+    assert json.loads(machine.as_json(found, results, {}))["results"][0]["status"] == "fail"
+
+
+def test_b4_gets_a_list_and_lines() -> None:
+    results = outcome(Status.FAIL, Status.WARN, Status.SKIP, Status.PASS)
+    entries = json.loads(b4.as_json(results))
+    assert [entry["status"] for entry in entries] == ["fail", "warn", "pass"]
+    assert all(set(entry) == {"tool", "status", "summary", "details"} for entry in entries)
+    assert len(b4.as_lines(results).splitlines()) == 2 and b4.as_lines(outcome(Status.PASS)) == ""
+
+
+def test_b4_mail_of_a_later_patch_and_a_cover_letter(tree: PreparedTree, world: World) -> None:
+    data = (world.patches / "0003-mm-change-3.patch").read_bytes()
+    single = series.read_single(tree, data.replace(b"[PATCH]", b"[PATCH 3/3]"))
+    assert len(single.patches) == 1
+    assert "applies" not in [check.name for check in b4.possible(registry.all_checks(), single)]
+    cover = series.read_single(tree, data.partition(b"---\n")[0].replace(b"[PATCH]", b"[PATCH 0/3]"))
+    assert not cover.patches and [check.name for check in b4.possible(registry.all_checks(), cover)] == ["cover"]
+
+
+def test_other_bases(tree: PreparedTree, tmp_path: Path, world: World) -> None:
+    found = read(tree)
+    later = git(world.kernel, "rev-parse", "HEAD")
+    (world.kernel / "mm/memory_hotplug.c").write_text("int other;\n")
+    git(world.kernel, "commit", "-q", "-a", "-m", "mm: rewrite")
+    other = git(world.kernel, "rev-parse", "HEAD")
+    job = Job(replace(found, onto=(("same", later), ("rewritten", other))), None, tree, tmp_path)
+    same, rewritten = bases.others(job)
+    assert bases.problem(same, found.patches) == ""
+    assert bases.problem(rewritten, found.patches).startswith("patch 1: ")
+
+
+def test_messages_are_new_by_text_not_by_count() -> None:
+    before = compare.read("a.c:1: warning: x\na.c:9:2: warning: y\n", "/top")
+    after = compare.read("a.c:4: warning: x\n/top/a.c:12:2: warning: z\nnoise\n", "/top")
+    assert [(message.file, message.line, message.text) for message in compare.new(before, after)] == [
+        ("a.c", 12, "warning: z")]
+    assert len(compare.new(after, [*after, after[0]])) == 1
+
+
+@pytest.mark.parametrize("subject, prefixes, status", [
+    ("mm/memory_hotplug: x", ["mm/memory_hotplug: a", "mm: b"], Status.PASS),
+    ("mm/memory_hotplug: x", ["mm, hotplug: a", "mm: b"], Status.WARN),
+    ("change things", ["mm: b"], Status.FAIL)])
+def test_subject_against_history(world: World, subject: str, prefixes: list[str], status: Status,
+                                 tmp_path: Path) -> None:
+    for number, older in enumerate(prefixes):
+        (world.kernel / "mm/memory_hotplug.c").open("a").write(f"int older_{number};\n")
+        git(world.kernel, "commit", "-q", "-a", "-m", older)
+    world.mm_patch(1)
+    file = world.patches / "0001-mm-change-1.patch"
+    file.write_text(file.read_text().replace("mm: change 1", subject))
+    tree = world.prepare()
+    found = series.read(tree, None, None)
+    program = next(check for check in registry.all_checks() if check.name == "subject").program
+    assert program(Job(found, found.patches[0], tree, tmp_path)).status == status
+
+
+def test_fixes_against_history(world: World, tmp_path: Path) -> None:
+    git(world.kernel, "commit", "-q", "--allow-empty", "-m", "mm: the fault")
+    commit = git(world.kernel, "rev-parse", "--short=12", "HEAD")
+    world.mm_patch(1)
+    tree = world.prepare()
+    file = world.patches / "0001-mm-change-1.patch"
+    text = file.read_text()
+    program = next(check for check in registry.all_checks() if check.name == "fixes").program
+    for tag, status in ((f'{commit} ("mm: the fault")', Status.PASS), (f'{commit} ("mm: a fault")', Status.FAIL),
+                        ('0123456789ab ("mm: the fault")', Status.FAIL), (f"{commit[:8]} (x)", Status.FAIL)):
+        file.write_text(text.replace("\n---\n", f"\n\nFixes: {tag}\n---\n", 1))
+        found = series.read(tree, None, None)
+        assert program(Job(found, found.patches[0], tree, tmp_path)).status == status, tag
+
+
+def test_command_line() -> None:
+    script = paths.SCRIPTS / "check"
+    listed = subprocess.run([script, "--list"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    assert "checkpatch" in listed
+    done = subprocess.run([script, "--only=odd"], capture_output=True, text=True, check=False)
+    assert done.returncode == Exit.USAGE and "no such check" in done.stderr
+
+
+def test_table_has_a_line_for_each_check_that_ended(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    check = a_check(tmp_path, lambda job: Report())
+    shown = table.Table([check], [Unit(check, None)])
+    shown.listener.start(Unit(check, None))
+    shown.listener.end(replace(outcome(Status.FAIL)[0], patch=None))
+    err = capsys.readouterr().err
+    assert err.startswith("fail  sample") and "\x1b" not in err
