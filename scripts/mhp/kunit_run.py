@@ -2,7 +2,6 @@
 """What scripts/kunit.py does: prepare the tree, drive upstream's kunit.py, judge what came out."""
 
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -10,10 +9,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from mhp import compiler, kconfig, known_reports, log, repeat, results, unchanged, upstream, verdict
+from mhp import building, kconfig, known_reports, log, repeat, results, unchanged, upstream, verdict
 from mhp.exits import Exit, MhpError
 from mhp.lock import locked
-from mhp.options import Options, without_flag
+from mhp.options import Options, again, without_flag
 from mhp.paths import build_root
 from mhp.progress import say
 from mhp.tree import PreparedTree, prepare, using
@@ -51,29 +50,21 @@ def _work(job: Job) -> int:
     return _tell(job, decided)
 
 
-def _key(job: Job) -> unchanged.Key:
-    asked = [path.read_text(errors="backslashreplace") for path in job.kunitconfigs if path.is_file()]
-    asked += [*job.kconfig_lines, job.arch, str(job.options.seen.qemu_config),
-              str(job.options.seen.alltests)]
-    cross = job.options.seen.cross_compile or ""
-    make = [*job.make_options, *job.options.seen.make_options, cross]
-    return unchanged.key(job.tree.git, asked, make, compiler.programs(make, cross), upstream.environment())
-
-
 def _must_build(job: Job) -> bool:
-    """Whether `run` has to build, and say why."""
-    if job.options.unknown:
-        why: str | None = f"{job.options.unknown[0]} may be about the build"
-    else:
-        why = unchanged.difference(job.build, job.arch, _key(job))
-    say(f"building first: {why}" if why else "nothing has changed since the last build: booting it again")
-    return why is not None
+    """Whether `run` has to build by make; say why. Builds what does not take make."""
+    before = building.key(job)
+    found = building.change(job, before)
+    if found is None:
+        say("nothing has changed since the last build: booting it again")
+        return False
+    say(f"building first: {found.why}")
+    return not building.fast(job, before, found)
 
 
 def _build_only(job: Job) -> None:
     """`config` or `build`."""
-    before = _key(job)
-    _begin(job)
+    before = building.key(job)
+    building.begin_make(job)
     finished = upstream.call(job, job.options.subcommand, job.options.rest)
     job.build.finished()
     if finished.ended.status:
@@ -81,12 +72,6 @@ def _build_only(job: Job) -> None:
     _check_config(job)
     if job.options.subcommand == "build":
         unchanged.record(job.build, job.arch, before)
-
-
-def _begin(job: Job) -> None:
-    removed = job.build.begin()
-    if removed:
-        say(f"the last build was cut off: {removed} unfinished files removed")
 
 
 def _lost(job: Job) -> list[kconfig.Lost]:
@@ -112,11 +97,9 @@ def _build_error(job: Job, finished: Finished) -> MhpError:
     if missing := _lost(job):
         return MhpError(Exit.CONFIG, f"{job.build.config} is not what was asked for:\n"
                         + "\n".join(str(item) for item in missing))
-    lines = "\n".join(f"    | {log.printable(line)}" for line in upstream.error_lines(finished.ended.errors))
     if not job.build.config.exists() or job.options.subcommand == "config":
-        return MhpError(Exit.CONFIG, f"no .config came out:\n{lines}")
-    return MhpError(Exit.BUILD_FAILED, f"the kernel does not build:\n{lines}\nrepeat: "
-                    f"{_again(job.options.typed)}")
+        return MhpError(Exit.CONFIG, f"no .config came out:\n{upstream.shown_errors(finished.ended.errors)}")
+    return building.failed(job, finished.ended.errors)
 
 
 def boot(job: Job, build_first: bool, *, quiet: bool = False, rest: Sequence[str] | None = None) -> Verdict:
@@ -130,8 +113,8 @@ def boot(job: Job, build_first: bool, *, quiet: bool = False, rest: Sequence[str
     job.build.results.unlink(missing_ok=True)
     before = None
     if build_first:
-        before = _key(job)
-        _begin(job)
+        before = building.key(job)
+        building.begin_make(job)
     else:
         rest = without_flag(rest, "--jobs")
     finished = upstream.call(job, "run" if build_first else "exec", rest,
@@ -165,9 +148,9 @@ def _isolated(job: Job, build_first: bool) -> Verdict:
     """--run_isolated: one boot for each suite or case. Upstream keeps only the last log, we read all."""
     rest = without_flag(list(job.options.rest), "--run_isolated")
     with tempfile.TemporaryFile() as listing:
-        before = _key(job)
+        before = building.key(job)
         if build_first:
-            _begin(job)
+            building.begin_make(job)
         finished = upstream.call(job, "run" if build_first else "exec", [*rest, "--list_tests"],
                                  stdout=listing.fileno())
         if build_first:
@@ -209,15 +192,8 @@ def _parse(options: Options, tree: PreparedTree) -> int:
         said = log.scan(*log.read(path))
         decided = verdict.judge(said, results.read(json) or [], Boot(must_halt=False),
                                 known_reports.read())
-        _print(options, decided, str(path), _again(options.typed))
+        _print(options, decided, str(path), again(options.typed))
     return decided.status
-
-
-def _again(typed: Sequence[str]) -> str:
-    """The shell command that repeats a command line."""
-    settings = [f"{name}={shlex.quote(os.environ[name])}" for name in ("LINUX", "MHP_BUILD", "MHP_CC")
-                if os.environ.get(name)]
-    return " ".join([*settings, shlex.join([sys.argv[0], *typed])])
 
 
 def _tell(job: Job, decided: Verdict) -> int:
@@ -226,7 +202,7 @@ def _tell(job: Job, decided: Verdict) -> int:
     if glob is not None:
         typed = with_glob(typed, job.options.seen.target, glob)
     repeat.save(job.build.path, decided)
-    _print(job.options, decided, str(job.build.log), _again(typed))
+    _print(job.options, decided, str(job.build.log), again(typed))
     return decided.status
 
 

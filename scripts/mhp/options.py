@@ -7,8 +7,11 @@ means to the user: relative to where they are, not to the kernel tree.
 """
 
 import argparse
+import os
 import re
-from collections.abc import Callable
+import shlex
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -222,3 +225,10 @@ def parse(argv: list[str]) -> Options:
         seen.target = path
     return Options(subcommand, own.kdir, tuple(own.config), own.repeat, tuple(rest), seen,
                    tuple(unknown), tuple(argv))
+
+
+def again(typed: Sequence[str]) -> str:
+    """The shell command that repeats a command line."""
+    settings = [f"{name}={shlex.quote(os.environ[name])}" for name in ("LINUX", "MHP_BUILD", "MHP_CC")
+                if os.environ.get(name)]
+    return " ".join([*settings, shlex.join([sys.argv[0], *typed])])

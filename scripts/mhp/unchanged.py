@@ -11,7 +11,8 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -90,37 +91,77 @@ def _products(build: BuildDir, arch: str) -> Key:
     return {".config": _file(build.config), "kernel": _identity(build.kernel(arch))}
 
 
-def difference(build: BuildDir, arch: str, now: Key) -> str | None:
-    """What has changed since the last complete build, for people; None when nothing has."""
+@dataclass(frozen=True)
+class Change:
+    """What has changed since the last complete build.
+
+    why: for people. edited: the files of the tree that have changed, or that a build after it, which did
+    not end well, was about. only_files: nothing else has changed. commit: the tree is at another commit.
+    """
+
+    why: str
+    edited: frozenset[str] = frozenset()
+    only_files: bool = False
+    commit: bool = False
+
+
+def difference(git: Git, build: BuildDir, arch: str, now: Key) -> Change | None:
+    """What has changed since the last complete build; None when nothing has."""
     try:
-        before = json.loads(build.stamp.read_bytes())
-        if _products(build, arch) != before["products"]:
-            return "the build directory was changed"
-        before = before["key"]
-        if before["tree"]["commit"] != now["tree"]["commit"]:
-            return "the prepared tree is at another commit"
-        old, new = before["tree"]["edits"], now["tree"]["edits"]
-        edited = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
+        stamp = json.loads(build.stamp.read_bytes())
+        before, pending = stamp["key"], stamp["pending"]
+        edited = frozenset([*_edited(git, before["tree"], now["tree"]), *pending])
+        commit = before["tree"]["commit"] != now["tree"]["commit"]
+        why = "the build directory was changed" if _products(build, arch) != stamp["products"] else _other(before, now)
+        if why:
+            return Change(why, edited)
         if edited:
-            more = f" and {len(edited) - 1} more" if len(edited) > 1 else ""
-            return f"{edited[0]}{more} edited"
-        for part, text in (("config", "another config is asked for"), ("make", "other options for make"),
-                           ("programs", "another compiler"), ("packages", "packages were installed"),
-                           ("environment", "another environment")):
-            if before[part] != now[part]:
-                if part == "environment":
-                    names = {name for name in {*before[part], *now[part]}
-                             if before[part].get(name) != now[part].get(name)}
-                    return f"{text}: {', '.join(sorted(names)[:3])}"
-                return text
-        return None if before == now else "something else"
+            names = sorted(edited)
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            return Change(f"{names[0]}{more} edited", edited, True, commit)
+        if commit:
+            return Change("the prepared tree is at another commit", edited, True, True)
+        return None if before == now else Change("something else")
     except FileNotFoundError:
-        return "there is no complete build yet"
+        return Change("there is no complete build yet")
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return "the record of the last build cannot be read"
+        return Change("the record of the last build cannot be read")
+
+
+def _edited(git: Git, before: Key, now: Key) -> set[str]:
+    """The files whose content differs between two states of the tree, as far as git tracks or sees them."""
+    assert git.worktree
+    old, new = before["edits"], now["edits"]
+    names = {name for name in {*old, *new} if old.get(name) != new.get(name)}
+    if before["commit"] != now["commit"]:
+        changed = git.names("diff-tree", "-r", "-z", "--no-renames", "--name-only", before["commit"], now["commit"])
+        # An edit that was committed is in both lists, and is no change.
+        names |= {name for name in changed if name not in old}
+        names -= {name for name in old if name not in new and old[name] == _file(git.worktree / name)}
+    return names
+
+
+def _other(before: Key, now: Key) -> str | None:
+    """What else than the tree has changed, for people."""
+    for part, text in (("config", "another config is asked for"), ("make", "other options for make"),
+                       ("programs", "another compiler"), ("packages", "packages were installed")):
+        if before[part] != now[part]:
+            return text
+    old, new = before["environment"], now["environment"]
+    if names := sorted(name for name in {*old, *new} if old.get(name) != new.get(name)):
+        return f"another environment: {', '.join(names[:3])}"
+    return None
 
 
 def record(build: BuildDir, arch: str, before: Key) -> None:
     """A build from `before` succeeded."""
-    text = json.dumps({"key": before, "products": _products(build, arch)})
-    write_whole(build.stamp, text.encode(errors="surrogateescape"))
+    _write(build, {"key": before, "products": _products(build, arch), "pending": []})
+
+
+def attempt(build: BuildDir, edited: Collection[str]) -> None:
+    """A build of edits begins, on top of the last complete one: until one succeeds, they count as edited."""
+    _write(build, {**json.loads(build.stamp.read_bytes()), "pending": sorted(edited)})
+
+
+def _write(build: BuildDir, stamp: Key) -> None:
+    write_whole(build.stamp, json.dumps(stamp).encode(errors="surrogateescape"))

@@ -16,7 +16,7 @@ from pathlib import Path
 from mhp import compiler, guard, kconfig, paths
 from mhp.builddir import BuildDir
 from mhp.exits import MhpError
-from mhp.log import LIMIT_BYTES
+from mhp.log import LIMIT_BYTES, printable
 from mhp.options import Options
 from mhp.progress import Progress, say
 from mhp.run import shown
@@ -149,7 +149,7 @@ def arguments(job: Job, subcommand: str, rest: Sequence[str], guest: Path, json:
 
 
 @dataclass
-class _Watch:
+class Watch:
     """Looks ten times a second at what upstream is doing: building, or running a guest."""
 
     job: Job
@@ -167,7 +167,7 @@ class _Watch:
         try:
             size = self.job.build.log.stat().st_size
         except FileNotFoundError:
-            self._build(now)
+            self.build(now)
             return None
         if not self.started:
             self.started = now
@@ -179,8 +179,9 @@ class _Watch:
             return _TIME_OUT
         return None
 
-    def _build(self, now: float) -> None:
+    def build(self, now: float | None = None) -> None:
         """Say how far the build is, once it takes long enough to wonder."""
+        now = time.monotonic() if now is None else now
         if not self.building or now - self._begun < _SILENT_SECONDS:
             return
         if self.progress is None:
@@ -215,7 +216,7 @@ def call(job: Job, subcommand: str, rest: Sequence[str], *, stdout: int | None =
     stdout: a descriptor for its stdout when that is not ours. json: where its results go.
     """
     job.build.log.unlink(missing_ok=True)
-    watch = _Watch(job, subcommand in ("run", "build"))
+    watch = Watch(job, subcommand in ("run", "build"))
     with guest_directory() as guest:
         words = arguments(job, subcommand, rest, guest, json)
         if stdout is None:
@@ -272,3 +273,8 @@ def error_lines(errors: bytes) -> list[str]:
         more = len(shown) - _ERRORS_SHOWN
         return found + ([f"{more} more errors"] if more > 0 else [])
     return ([line for line in text if _MAKE_ERROR.match(line)] or lines)[-_ERRORS_SHOWN:]
+
+
+def shown_errors(errors: bytes) -> str:
+    """error_lines() as they are shown to people."""
+    return "\n".join(f"    | {printable(line)}" for line in error_lines(errors))

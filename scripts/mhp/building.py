@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Whether a kernel has to be built, and by what: ninja when a few edits are all (fastbuild.py), else make."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from mhp import compiler, fastbuild, guard, kconfig, unchanged, upstream
+from mhp.builddir import BuildDir
+from mhp.exits import Exit, MhpError
+from mhp.fastbuild import NotFast
+from mhp.kbuild import Records
+from mhp.options import again
+from mhp.progress import say
+from mhp.unchanged import Change
+from mhp.upstream import Job
+
+_ENVIRONMENT_SECONDS = 120
+_OBJECTS_SHOWN = 3
+
+
+def key(job: Job) -> unchanged.Key:
+    """All that the build depends on, as of now."""
+    asked = [path.read_text(errors="backslashreplace") for path in job.kunitconfigs if path.is_file()]
+    asked += [*job.kconfig_lines, job.arch, str(job.options.seen.qemu_config),
+              str(job.options.seen.alltests)]
+    cross = job.options.seen.cross_compile or ""
+    make = [*job.make_options, *job.options.seen.make_options, cross]
+    return unchanged.key(job.tree.git, asked, make, compiler.programs(make, cross), upstream.environment())
+
+
+def change(job: Job, now: unchanged.Key) -> Change | None:
+    """What calls for a build, None when nothing does."""
+    if job.options.unknown:
+        return Change(f"{job.options.unknown[0]} may be about the build")
+    return unchanged.difference(job.tree.git, job.build, job.arch, now)
+
+
+def begin_make(job: Job) -> None:
+    """make builds next. Whatever it could take for finished and is not, goes."""
+    found = change(job, key(job))
+    if found and found.edited:
+        outdate(job.build, job.tree.path, found.edited)
+    (job.build.path / fastbuild.ENVIRONMENT).unlink(missing_ok=True)
+    removed = job.build.begin()
+    if removed:
+        say(f"the last build was cut off: {removed} unfinished files removed")
+
+
+def outdate(build: BuildDir, srctree: Path, edited: frozenset[str]) -> None:
+    """Let make see that these files of the tree have changed, whatever times they and their objects have.
+
+    make goes by times: a file that was put back with its old time, or a clock that was wrong, would
+    deceive it. What is recorded to be made from a file is removed; any other file gets a new time.
+    """
+    records = Records(build.path, srctree)
+    made = build.path / "include/config/auto.conf"
+    for name in edited:
+        users = records.made_from(name)
+        for record in users:
+            (build.path / record.target).unlink(missing_ok=True)
+        path = srctree / name
+        if not users and made.exists() and path.is_file() and path.stat().st_mtime <= made.stat().st_mtime:
+            late = max(time.time(), made.stat().st_mtime + 1)
+            os.utime(path, (late, late))
+
+
+def fast(job: Job, before: unchanged.Key, found: Change) -> bool:
+    """Build by ninja if it can do it; False when make has to.
+
+    Raises MhpError(BUILD_FAILED) with the compiler's words.
+    """
+    if not found.only_files:
+        return False
+    try:
+        if shutil.which("ninja") is None:
+            raise NotFast("ninja is not installed (`make setup` does it), with which it would be faster")
+        options = kconfig.read(job.build.config)
+        fastbuild.check_config(options, found.commit)
+        records = Records(job.build.path, job.tree.path)
+        objects = fastbuild.objects_of(records, job.tree.path, found.edited)
+        environment = _environment(job) if objects else {}
+        fastbuild.check_environment(environment)
+        libraries = tuple(environment.get("KBUILD_VMLINUX_LIBS", "").split())
+        link = fastbuild.Link(libraries, options.get("X86_KERNEL_IBT") == "y", job.build.kernel(job.arch).name)
+        plan = fastbuild.plan(records, objects, link) if objects else None
+    except NotFast as why:
+        say(f"this is for make to build: {why}")
+        return False
+    if plan:
+        _run(job, plan, environment, found)
+    unchanged.record(job.build, job.arch, before)
+    return True
+
+
+def _run(job: Job, plan: fastbuild.Plan, environment: dict[str, str], found: Change) -> None:
+    more = len(plan.objects) - _OBJECTS_SHOWN
+    say(f"compiling {', '.join(plan.objects[:_OBJECTS_SHOWN])}{f' and {more} more' if more > 0 else ''}, and linking")
+    unchanged.attempt(job.build, found.edited)
+    jobs = int(job.options.seen.jobs or len(os.sched_getaffinity(0)))
+    argv, env = fastbuild.write(job.build, plan, environment, jobs)
+    sys.stdout.flush()
+    watch = upstream.Watch(job, True)
+    ended = None
+    try:
+        ended = guard.supervise(argv, cwd=job.tree.path, env=env, watch=watch.build)
+    finally:
+        watch.done(None if ended and not ended.status else MhpError)
+    if ended.status:
+        raise failed(job, ended.errors)
+
+
+def failed(job: Job, errors: bytes) -> MhpError:
+    """The error for a kernel that does not build, with the compiler's words and how to repeat it."""
+    return MhpError(Exit.BUILD_FAILED, f"the kernel does not build:\n{upstream.shown_errors(errors)}\nrepeat: "
+                    f"{again(job.options.typed)}")
+
+
+def _environment(job: Job) -> dict[str, str]:
+    """The environment in which make runs commands; asked from make once after each build of its own."""
+    path = job.build.path / fastbuild.ENVIRONMENT
+    ours = upstream.environment()
+    known = fastbuild.load_environment(path, ours)
+    if known is not None:
+        return known
+    cross = job.options.seen.cross_compile
+    argv = ["make", "-s", f"ARCH={job.arch}", f"O={job.build.path}", *([f"CROSS_COMPILE={cross}"] if cross else []),
+            *job.make_options, *job.options.seen.make_options, "run-command",
+            f"KBUILD_RUN_COMMAND=env -0 >{fastbuild.ENVIRONMENT}"]
+    ended = guard.supervise(argv, cwd=job.tree.path, env=ours, stdout=subprocess.DEVNULL,
+                            watch=upstream.time_limit(_ENVIRONMENT_SECONDS))
+    try:
+        raw = path.read_bytes()
+        path.unlink()
+    except OSError:
+        raw = b""
+    if ended.status or not raw:
+        raise NotFast("make does not say what its environment is")
+    fastbuild.save_environment(path, raw, ours)
+    return fastbuild.load_environment(path, ours) or ours

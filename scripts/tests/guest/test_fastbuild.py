@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A build without make gives what make gives: the same objects and records, and make finds nothing to do."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from mhp import fastbuild, paths
+from mhp.exits import Exit
+from mhp.kbuild import Records
+from mhp.tree import PreparedTree, prepare
+
+_KUNIT = paths.SCRIPTS / "kunit.py"
+_GLOB = "mhp_section*"  # the guest is not what is tested
+# Objects of mm/, of drivers/, of an archive with an index; a header that some objects include.
+_EDITS = {"mm/memory_hotplug.c": "\nint mhp_edited_here(void);\nint mhp_edited_here(void) { return %d; }\n",
+          "drivers/base/memory.c": "\nint mhp_edited_there(void);\nint mhp_edited_there(void) { return %d; }\n",
+          "lib/string.c": "\nint mhp_edited_lib(void);\nint mhp_edited_lib(void) { return %d; }\n",
+          "include/linux/page-isolation.h": "\nstatic const int __used mhp_edited_header = %d;\n"}
+# Each link has another time in it, and so have the files around it.
+_OTHER_EACH_TIME = ("init/version-timestamp.o",)
+
+
+class Loop:
+    """The prepared tree, its build directory, and running on them."""
+
+    def __init__(self, tree: PreparedTree) -> None:
+        self.tree = tree.path
+        self.build = tree.build / "um"
+        self.texts = {name: (self.tree / name).read_text(encoding="utf-8") for name in _EDITS}
+
+    def run(self, status: Exit = Exit.PASS) -> str:
+        """scripts/kunit.py run: what it printed."""
+        done = subprocess.run([_KUNIT, "run", _GLOB], check=False, timeout=900, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        assert done.returncode == status, done.stdout
+        return done.stdout
+
+    def make(self) -> str:
+        """A make of all: what it printed."""
+        done = subprocess.run([_KUNIT, "build"], check=False, timeout=900, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        assert done.returncode == Exit.PASS, done.stdout
+        return done.stdout
+
+    def edit(self) -> None:
+        """A new edit in each of the files."""
+        for name, text in _EDITS.items():
+            (self.tree / name).write_text(self.texts[name] + text % (time.time_ns() % 10**6), encoding="utf-8")
+
+    def undo(self, when: float | None = None) -> None:
+        """The files as they were; with an old time when one is given."""
+        for name, text in self.texts.items():
+            (self.tree / name).write_text(text, encoding="utf-8")
+            if when is not None:
+                os.utime(self.tree / name, (when, when))
+
+    def products(self) -> dict[str, str]:
+        """The hashes of all that a build made for the kernel and that is the same each time."""
+        found = {}
+        for pattern in ("*.o", "*.a", ".*.cmd", "*.lds", "System.map", "modules.builtin*", "compile_commands.json"):
+            for path in self.build.rglob(pattern):
+                name = str(path.relative_to(self.build))
+                if name not in _OTHER_EACH_TIME and not path.name.startswith(".tmp_") and "scripts/gdb" not in name:
+                    found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+        return found
+
+
+@pytest.fixture(name="loop", scope="module")
+def fixture_loop() -> Iterator[Loop]:
+    kdir = os.environ.get("LINUX")
+    loop = Loop(prepare(Path(kdir) if kdir else None))
+    loop.run()
+    try:
+        yield loop
+    finally:
+        loop.undo()
+
+
+def times(build: Path) -> dict[str, int]:
+    """When each object and archive was written."""
+    return {str(path): path.stat().st_mtime_ns for pattern in ("*.o", "*.a") for path in build.rglob(pattern)}
+
+
+def test_edits_give_what_make_gives(loop: Loop) -> None:
+    before = loop.products()
+    loop.edit()
+    printed = loop.run()
+    assert "compiling drivers/base/memory.o, lib/string.o" in printed and "for make to build" not in printed
+    fast, when = loop.products(), times(loop.build)
+    assert fast["mm/memory_hotplug.o"] != before["mm/memory_hotplug.o"]
+    loop.make()
+    assert loop.products() == fast and times(loop.build) == when, "make found work left"
+    changed = [name for name in fast if name.endswith(".o") and fast[name] != before[name] and name != "vmlinux.o"]
+    assert len(changed) > 3
+    for name in changed:
+        (loop.build / name).unlink()
+    loop.make()
+    assert loop.products() == fast
+    loop.undo(when=946684800)  # in the year 2000
+    assert "nothing has changed" not in loop.run()
+    assert loop.products() == before
+
+
+def test_broken_then_killed_then_mended(loop: Loop) -> None:
+    before = loop.products()
+    path = loop.tree / "mm/memory_hotplug.c"
+    path.write_text(loop.texts["mm/memory_hotplug.c"] + "\nint broken(\n", encoding="utf-8")
+    assert "mm/memory_hotplug.c" in loop.run(Exit.BUILD_FAILED).partition("does not build")[2]
+    loop.edit()
+    objects = loop.build / "mm/memory_hotplug.o"
+    started = objects.stat().st_mtime_ns
+    with subprocess.Popen([_KUNIT, "run", _GLOB], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        end = time.monotonic() + 60
+        while not objects.exists() or objects.stat().st_mtime_ns == started:
+            assert time.monotonic() < end and process.poll() is None, "it compiled nothing"
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+    loop.undo(when=946684800)
+    assert "nothing has changed" not in loop.run()
+    assert loop.products() == before
+
+
+def _append(path: Path, text: str) -> None:
+    path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
+
+
+@pytest.mark.parametrize(("name", "change"), [
+    ("mm/Kconfig", lambda path: _append(path, "\nconfig MHP_TEST_OPTION\n\tdef_bool y\n")),
+    ("mm/Makefile", lambda path: _append(path, "\nCFLAGS_sparse.o += -DMHP_TEST_FLAG\n")),
+    ("mm/new_file.c", lambda path: path.write_text("int mhp_new;\n", encoding="utf-8")),
+    ("mm/mincore.c", Path.unlink),
+    ("kernel/bounds.c", lambda path: _append(path, "/* edited */\n")),
+    ("include/asm-generic/vmlinux.lds.h", lambda path: _append(path, "/* edited */\n")),
+    ("include/linux/mm_types.h", lambda path: _append(path, "/* edited */\n")),
+    ("scripts/link-vmlinux.sh", lambda path: _append(path, "# edited\n")),
+    ("scripts/kallsyms.c", lambda path: _append(path, "/* edited */\n"))])
+def test_other_than_known_sources_is_for_make(loop: Loop, name: str, change: Callable[[Path], None]) -> None:
+    path = loop.tree / name
+    text = path.read_bytes() if path.exists() else None
+    when = path.stat().st_mtime_ns if path.exists() else 0
+    try:
+        change(path)
+        with pytest.raises(fastbuild.NotFast):
+            fastbuild.objects_of(Records(loop.build, loop.tree), loop.tree, [name])
+    finally:
+        if text is None:
+            path.unlink()
+        else:
+            path.write_bytes(text)
+            os.utime(path, ns=(when, when))
+
+
+def test_flag_in_makefile_with_an_old_time_is_built(loop: Loop) -> None:
+    makefile, before = loop.tree / "mm/Makefile", loop.products()
+    text = makefile.read_text(encoding="utf-8")
+    try:
+        makefile.write_text(text + "\nCFLAGS_sparse.o += -O1\n", encoding="utf-8")
+        os.utime(makefile, (946684800, 946684800))
+        loop.run()
+        assert loop.products()["mm/sparse.o"] != before["mm/sparse.o"]
+    finally:
+        makefile.write_text(text, encoding="utf-8")
+    loop.run()
+    assert loop.products() == before
