@@ -260,6 +260,36 @@ int fake_remove(struct kunit *test, struct fake_range range)
 	return err;
 }
 
+static int plug(struct kunit *test, struct fake_range range, struct mhp_params *params)
+{
+	struct plugged *p = kzalloc(sizeof(*p), GFP_KERNEL);
+	int err;
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	p->range = range;
+	p->altmap = params->altmap;
+	p->res = request_mem_region(range.start, range.size, "System RAM (fake)");
+	if (!p->res) {
+		kfree(p);
+		return -EEXIST;
+	}
+	p->res->flags |= IORESOURCE_SYSRAM;
+
+	mhp_validate_expect_bare(range.pfn, range.nr_pages, true);
+	mem_hotplug_begin();
+	err = arch_add_memory(0, range.start, range.size, params);
+	mem_hotplug_done();
+	if (err) {
+		mhp_validate_expect_bare(range.pfn, range.nr_pages, false);
+		release_mem_region(range.start, range.size);
+		kfree(p);
+	} else {
+		list_add(&p->list, &world(test)->plugged);
+	}
+	mhp_validate(test, "arch_add_memory");
+	return err;
+}
+
 /**
  * fake_plug() - plug in sections, through arch_add_memory()
  * @test: the running case
@@ -272,32 +302,27 @@ int fake_plug(struct kunit *test, struct fake_range range,
 	      struct vmem_altmap *altmap)
 {
 	struct mhp_params params = { .pgprot = PAGE_KERNEL, .altmap = altmap };
-	struct plugged *p = kzalloc(sizeof(*p), GFP_KERNEL);
-	int err;
 
-	KUNIT_ASSERT_NOT_NULL(test, p);
-	p->range = range;
-	p->altmap = altmap;
-	p->res = request_mem_region(range.start, range.size, "System RAM (fake)");
-	if (!p->res) {
-		kfree(p);
-		return -EEXIST;
-	}
-	p->res->flags |= IORESOURCE_SYSRAM;
+	return plug(test, range, &params);
+}
 
-	mhp_validate_expect_bare(range.pfn, range.nr_pages, true);
-	mem_hotplug_begin();
-	err = arch_add_memory(0, range.start, range.size, &params);
-	mem_hotplug_done();
-	if (err) {
-		mhp_validate_expect_bare(range.pfn, range.nr_pages, false);
-		release_mem_region(range.start, range.size);
-		kfree(p);
-	} else {
-		list_add(&p->list, &world(test)->plugged);
-	}
-	mhp_validate(test, "arch_add_memory");
-	return err;
+/**
+ * fake_plug_self_hosted() - plug in sections that hold their own memmap
+ * @test: the running case; skipped where the kernel has no such thing
+ * @range: which; they are offline afterwards and have no memory blocks
+ *
+ * Return: what arch_add_memory() returns.
+ */
+int fake_plug_self_hosted(struct kunit *test, struct fake_range range)
+{
+#ifdef CONFIG_MHP_SELF_HOSTED
+	struct mhp_params params = { .pgprot = PAGE_KERNEL, .self_hosted = true };
+
+	return plug(test, range, &params);
+#else
+	kunit_skip(test, "CONFIG_MHP_SELF_HOSTED is not set");
+	return -EOPNOTSUPP;
+#endif
 }
 
 static void unplug(struct plugged *p)

@@ -72,6 +72,7 @@ int fake_remove(struct kunit *test, struct fake_range range);
 /* Sections */
 int fake_plug(struct kunit *test, struct fake_range range,
 	      struct vmem_altmap *altmap);
+int fake_plug_self_hosted(struct kunit *test, struct fake_range range);
 void fake_unplug(struct kunit *test, struct fake_range range);
 int fake_online_pages(struct kunit *test, unsigned long pfn,
 		      unsigned long nr_pages, enum zone_type zone);

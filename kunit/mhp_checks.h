@@ -137,6 +137,10 @@ void check_system_ram(struct mhp_ctx *ctx);
 void check_vmemmap_mapping(struct mhp_ctx *ctx);
 void check_vmemmap_backing(struct mhp_ctx *ctx);
 
+/* Memory that hosts its own memmap: mhp_validate_hosted.c */
+void check_vmemmap_marks(struct mhp_ctx *ctx);
+bool mhp_is_hosted_by(unsigned long pfn, unsigned long backing);
+
 /**
  * struct mhp_leaf - a mapping in the virtual memmap
  * @addr: first byte

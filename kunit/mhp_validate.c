@@ -64,6 +64,8 @@ static const struct mhp_check checks[] = {
 	  "move_pfn_range_to_zone(), memmap_init_range()", true },
 	{ "vmemmap_backing", check_vmemmap_backing,
 	  "vmemmap_alloc_block_buf(), vmemmap_free()", true },
+	{ "vmemmap_marks", check_vmemmap_marks,
+	  "mark_vmemmap_pages(), restore_vmemmap_marks(), remove_pfn_range_from_zone()", true },
 	{ "block_zone", check_block_zone,
 	  "memory_block_online(), memory_block_offline()", true },
 	{ "memory_groups", check_memory_groups,

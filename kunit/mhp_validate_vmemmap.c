@@ -194,6 +194,9 @@ static void backing_leaf(struct mhp_leaf *leaf, void *arg)
 				      home->altmap->free - 1);
 		return;
 	}
+	/* Whether it may be there, check_vmemmap_marks() tells. */
+	if (mhp_is_hosted_by(pfn, leaf->pfn))
+		return;
 	/* A test that adds sections itself may bring an altmap, and does not tell. */
 	if (home->bare && mhp_is_bare(leaf->pfn))
 		return;

@@ -25,6 +25,13 @@
 
 #define vmemmap		((struct page *)VMEMMAP_START)
 
+/* Any page of an altmap will do; what asks is in mm-patches/. */
+#define arch_memmap_unit arch_memmap_unit
+static inline unsigned long arch_memmap_unit(void)
+{
+	return PAGE_SIZE;
+}
+
 #endif /* CONFIG_SPARSEMEM_VMEMMAP */
 
 #endif /* __UM_VMEMMAP_H */

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * PageVmemmap(): what it means, and that nobody takes it for anything else or
+ * believes it of memmap that is not initialised.
+ */
+
+#include <linux/ksm.h>
+#include <linux/memory_hotplug.h>
+#include <linux/mm.h>
+#include <linux/page-flags.h>
+#include <linux/pagemap.h>
+
+#include "fake_section.h"
+#include "mhp_validate.h"
+#include "self_hosted.h"
+
+static struct page *some_page(struct kunit *test)
+{
+	struct page *page = kunit_kzalloc(test, sizeof(*page), GFP_KERNEL);
+
+	if (!VMEMMAP_PAGE)
+		kunit_skip(test, "this kernel has no PageVmemmap(): the series is not in it");
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	return page;
+}
+
+static void mark_takes_reserved_and_mapping(struct kunit *test)
+{
+	struct page *page = some_page(test);
+
+	KUNIT_EXPECT_FALSE(test, PageVmemmap(page));
+	__SetPageReserved(page);
+	KUNIT_EXPECT_FALSE_MSG(test, PageVmemmap(page), "only reserved");
+	__ClearPageReserved(page);
+	page->mapping = (void *)VMEMMAP_PAGE;
+	KUNIT_EXPECT_FALSE_MSG(test, PageVmemmap(page), "only the mapping");
+	page->mapping = NULL;
+
+	__SetPageVmemmap(page);
+	KUNIT_EXPECT_TRUE(test, PageVmemmap(page));
+	KUNIT_EXPECT_TRUE(test, PageReserved(page));
+	__ClearPageVmemmap(page);
+	KUNIT_EXPECT_FALSE(test, PageVmemmap(page));
+	KUNIT_EXPECT_FALSE(test, PageReserved(page));
+	KUNIT_EXPECT_NULL(test, page->mapping);
+}
+
+static void mark_is_no_other_kind_of_page(struct kunit *test)
+{
+	struct page *page = some_page(test);
+
+	__SetPageVmemmap(page);
+	KUNIT_EXPECT_FALSE(test, PageAnon(page));
+	KUNIT_EXPECT_FALSE(test, PageKsm(page));
+	KUNIT_EXPECT_FALSE(test, __PageMovable(page));
+	KUNIT_EXPECT_FALSE(test, PageLRU(page));
+	KUNIT_EXPECT_FALSE(test, PageMappingFlags(page));
+}
+
+/* Who asks for it follows it. */
+static void mark_is_no_address_space(struct kunit *test)
+{
+	struct page *page = some_page(test);
+
+	__SetPageVmemmap(page);
+	KUNIT_EXPECT_NULL(test, folio_mapping(page_folio(page)));
+}
+
+/* As if the memory had held such pages before, where nothing is poisoned. */
+static void forge(struct kunit *test, struct fake_range range, bool hosted)
+{
+	unsigned long pfn, host = self_hosted_host(test);
+	unsigned long nr = hosted ? self_hosted_vmemmap_pages(test) : 0;
+
+	for (pfn = range.pfn; pfn < range.pfn + range.nr_pages; pfn++) {
+		struct page *page = pfn_to_page(pfn);
+
+		if ((pfn - range.pfn) % host < nr)
+			continue;
+		memset(page, 0, sizeof(*page));
+		__SetPageVmemmap(page);
+	}
+}
+
+struct owner {
+	const char *desc;
+	bool hosted;
+};
+
+static const struct owner owners[] = {
+	{ "memory that hosts its memmap", true },
+	{ "memory that does not", false },
+};
+
+KUNIT_ARRAY_PARAM_DESC(owners, owners, desc);
+
+/* It would be lost to the page allocator. */
+static void online_does_not_believe_forged_marks(struct kunit *test)
+{
+	const struct owner *owner = test->param_value;
+	struct fake_range range = fake_range(test, 2);
+
+	self_hosted_mode(test);
+	KUNIT_ASSERT_EQ(test, fake_add(test, range, owner->hosted ? SELF_HOSTED : MHP_NONE), 0);
+	forge(test, range, owner->hosted);
+	KUNIT_ASSERT_EQ(test, fake_online(test, range, MMOP_ONLINE_KERNEL), 0);
+	if (owner->hosted)
+		self_hosted_expect(test, range);
+	else
+		self_hosted_expect_none(test, range);
+}
+
+/* It would be freed to nobody, or to the page allocator which never had it. */
+static void remove_does_not_believe_forged_marks(struct kunit *test)
+{
+	const struct owner *owner = test->param_value;
+	struct fake_range range = fake_range(test, 2);
+	struct mhp_state before, after;
+
+	self_hosted_mode(test);
+	mhp_state_take(&before);
+	KUNIT_ASSERT_EQ(test, fake_add(test, range, owner->hosted ? SELF_HOSTED : MHP_NONE), 0);
+	KUNIT_ASSERT_EQ(test, fake_online(test, range, MMOP_ONLINE_KERNEL), 0);
+	KUNIT_ASSERT_EQ(test, fake_offline(test, range), 0);
+	forge(test, range, owner->hosted);
+	KUNIT_ASSERT_EQ(test, fake_remove(test, range), 0);
+	mhp_state_take(&after);
+	mhp_state_expect_equal(test, &before, &after);
+}
+static struct kunit_case vmemmap_mark_cases[] = {
+	KUNIT_CASE(mark_takes_reserved_and_mapping),
+	KUNIT_CASE(mark_is_no_other_kind_of_page),
+	KUNIT_CASE(mark_is_no_address_space),
+	KUNIT_CASE_PARAM(online_does_not_believe_forged_marks, owners_gen_params),
+	KUNIT_CASE_PARAM(remove_does_not_believe_forged_marks, owners_gen_params),
+	{}
+};
+
+static struct kunit_suite vmemmap_mark_suite = {
+	.name = "mhp_vmemmap_mark",
+	.init = fake_world_init,
+	.exit = fake_world_exit,
+	.test_cases = vmemmap_mark_cases,
+};
+
+kunit_test_suite(vmemmap_mark_suite);
