@@ -7,18 +7,11 @@
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
-#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "fake_section.h"
 #include "mhp_validate.h"
-
-/*
- * Where to look for addresses first.  Above what is mapped below 4 GiB on any
- * machine, so that a case gets the same addresses in every boot even where boot
- * memory has not the same size in every boot.
- */
-#define FAKE_BASE	SZ_4G
+#include "withheld.h"
 
 /* Ranges are this many blocks apart, so that they have no neighbours. */
 #define FAKE_GUARD	1
@@ -42,7 +35,8 @@ struct fake_world {
 	struct list_head plugged;
 	struct list_head actions;
 	struct mhp_state before;
-	u64 next;		/* where fake_range() goes on, bytes */
+	struct range limit;	/* where fake_range() looks, bytes */
+	u64 next;		/* and where it goes on */
 };
 
 static struct fake_world *world(struct kunit *test)
@@ -65,7 +59,7 @@ static struct fake_range make_range(u64 start, unsigned int nr_blocks)
 
 /**
  * fake_range() - addresses for the running case
- * @test: the case; it ends here when there are none
+ * @test: the case; it ends here when there are none, see withheld.h
  * @nr_blocks: how many memory blocks
  *
  * Nothing is plugged in yet.  Two ranges of one case are never adjacent; blocks
@@ -77,9 +71,11 @@ struct fake_range fake_range(struct kunit *test, unsigned int nr_blocks)
 {
 	const u64 block = memory_block_size_bytes();
 	const u64 size = nr_blocks * block;
-	struct range limit = mhp_get_pluggable_range(true);
+	struct range limit = world(test)->limit;
 	u64 start;
 
+	if (!limit.end)
+		kunit_skip(test, "no RAM was kept from the kernel for this: mhp_ram= is not given");
 	for (start = world(test)->next; start + size - 1 <= limit.end; start += block) {
 		if (region_intersects(start, size, 0, IORES_DESC_NONE) !=
 		    REGION_DISJOINT)
@@ -409,7 +405,7 @@ static int block_to_remove(struct memory_block *mem, void *arg)
 static void put_back_blocks(struct kunit *test)
 {
 	const u64 block = memory_block_size_bytes();
-	u64 start = FAKE_BASE;
+	u64 start = world(test)->limit.start;
 
 	while (start < world(test)->next &&
 	       walk_memory_blocks(start, world(test)->next - start, &start,
@@ -510,7 +506,9 @@ int fake_world_init(struct kunit *test)
 		return -ENOMEM;
 	INIT_LIST_HEAD(&w->plugged);
 	INIT_LIST_HEAD(&w->actions);
-	w->next = FAKE_BASE;
+	if (!withheld_range(&w->limit))
+		w->limit = (struct range) { };
+	w->next = ALIGN(w->limit.start, memory_block_size_bytes());
 	test->priv = w;
 	mhp_validate(test, "the fixture's set-up");
 	mhp_state_take(&w->before);

@@ -29,9 +29,11 @@ static bool is_unmanaged(const struct page *page)
  */
 static unsigned long *unmanaged_blocks;
 
-static bool is_cachable(unsigned long pfn)
+/* RAM may begin and end within a pageblock, and the other half of it may be in use. */
+static bool is_cachable(unsigned long pfn, unsigned long end_pfn)
 {
-	return pfn_to_section_nr(pfn) <= mhp_boot.last_early_section && unmanaged_blocks;
+	return end_pfn - pfn == pageblock_nr_pages && unmanaged_blocks &&
+	       pfn_to_section_nr(pfn) <= mhp_boot.last_early_section;
 }
 
 static void forget_unmanaged_blocks(void)
@@ -68,10 +70,10 @@ static unsigned long count_unmanaged(struct zone *zone, unsigned long pfn, unsig
 {
 	unsigned long count;
 
-	if (is_cachable(pfn) && test_bit(pfn >> pageblock_order, unmanaged_blocks))
+	if (is_cachable(pfn, end_pfn) && test_bit(pfn >> pageblock_order, unmanaged_blocks))
 		return end_pfn - pfn;
 	count = scan_unmanaged(zone, pfn, end_pfn);
-	if (is_cachable(pfn) && count == end_pfn - pfn)
+	if (is_cachable(pfn, end_pfn) && count == end_pfn - pfn)
 		__set_bit(pfn >> pageblock_order, unmanaged_blocks);
 	return count;
 }
