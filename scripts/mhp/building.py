@@ -25,9 +25,10 @@ _OBJECTS_SHOWN = 3
 def key(job: Job) -> unchanged.Key:
     """All that the build depends on, as of now."""
     asked = [path.read_text(errors="backslashreplace") for path in job.kunitconfigs if path.is_file()]
+    asked += [job.machine.read_text(encoding="utf-8")] if job.machine else []
     asked += [*job.kconfig_lines, job.arch, str(job.options.seen.qemu_config),
               str(job.options.seen.alltests)]
-    cross = job.options.seen.cross_compile or ""
+    cross = job.cross_compile
     make = [*job.make_options, *job.options.seen.make_options, cross]
     return unchanged.key(job.tree.git, asked, make, compiler.programs(make, cross), upstream.environment())
 
@@ -126,7 +127,7 @@ def _environment(job: Job) -> dict[str, str]:
     known = fastbuild.load_environment(path, ours)
     if known is not None:
         return known
-    cross = job.options.seen.cross_compile
+    cross = job.cross_compile
     argv = ["make", "-s", f"ARCH={job.arch}", f"O={job.build.path}", *([f"CROSS_COMPILE={cross}"] if cross else []),
             *job.make_options, *job.options.seen.make_options, "run-command",
             f"KBUILD_RUN_COMMAND=env -0 >{fastbuild.ENVIRONMENT}"]

@@ -9,7 +9,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from mhp import building, kconfig, known_reports, log, repeat, results, unchanged, upstream, verdict
+from mhp import building, kconfig, known_reports, log, matrix_run, repeat, results, unchanged, upstream, verdict
+from mhp.builddir import BuildDir
 from mhp.exits import Exit, MhpError
 from mhp.lock import locked
 from mhp.options import Options, again, without_flag
@@ -22,6 +23,8 @@ from mhp.verdict import Boot, Verdict
 
 def command(options: Options) -> int:
     """Carry out one command line; returns the exit status."""
+    if options.matrix:
+        return matrix_run.command(options, _boot_of_matrix)
     tree = prepare(options.kdir)
     with using(tree):
         if options.subcommand == "parse":
@@ -31,23 +34,44 @@ def command(options: Options) -> int:
             return _work(Job(options, tree, build))
 
 
+def _boot_of_matrix(options: Options) -> tuple[Verdict, BuildDir]:
+    """One boot of several: nothing is printed but progress."""
+    tree = prepare(options.kdir)
+    with using(tree):
+        build = upstream.build_dir(options, tree)
+        with locked(build.path):
+            decided = _decide(Job(options, tree, build), quiet=True)
+            repeat.save(build.path, decided)
+            return decided, build
+
+
 def _work(job: Job) -> int:
     if job.options.subcommand in ("config", "build"):
+        _check_tools(job)
         _build_only(job)
         return Exit.PASS
+    return _tell(job, _decide(job))
+
+
+def _check_tools(job: Job) -> None:
+    if job.target.known:
+        job.target.check_tools(job.cross_compile, job.options.boots)
+
+
+def _decide(job: Job, quiet: bool = False) -> Verdict:
+    """Boot, once or as often as was asked for, and decide."""
+    _check_tools(job)
     (job.build.path / repeat.VERDICT_FILE).unlink(missing_ok=True)
     build_first = job.options.subcommand == "run" and _must_build(job)
     if job.options.subcommand == "exec" and not job.build.kernel(job.arch).exists():
         raise MhpError(Exit.USAGE, f"{job.build.path} holds no kernel yet: `scripts/kunit.py build` or "
                        "`run` makes one")
     if job.options.seen.run_isolated:
-        decided = _isolated(job, build_first)
-    elif job.options.repeat > 1:
-        decided = repeat.boots(job.options.repeat, lambda number: boot(
+        return _isolated(job, build_first)
+    if job.options.repeat > 1:
+        return repeat.boots(job.options.repeat, lambda number: boot(
             job, build_first and number == 1, quiet=number > 1))
-    else:
-        decided = boot(job, build_first)
-    return _tell(job, decided)
+    return boot(job, build_first, quiet=quiet)
 
 
 def _must_build(job: Job) -> bool:

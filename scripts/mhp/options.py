@@ -7,6 +7,7 @@ means to the user: relative to where they are, not to the kernel tree.
 """
 
 import argparse
+import dataclasses
 import os
 import re
 import shlex
@@ -15,7 +16,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mhp import paths
+from mhp import matrix
+from mhp.arch import Arch
 from mhp.exits import Exit, MhpError
 from mhp.tree import add_tree_arguments
 
@@ -38,6 +40,9 @@ examples:
   scripts/kunit.py exec --repeat 40                 40 boots, which must give 40 equal verdicts
   scripts/kunit.py run --list_tests
   scripts/kunit.py parse console.log                what does a log from elsewhere say?
+  scripts/kunit.py run --arch=x86_64                under QEMU
+  scripts/kunit.py run --matrix quick               several boots under QEMU, see scripts/matrix
+  scripts/kunit.py exec --boot x86-la57             one of them
   LINUX=~/linux scripts/kunit.py run                on your own kernel tree, which is not touched
 """
 
@@ -54,6 +59,7 @@ class Options:
     kdir: Path | None
     configs: tuple[str, ...]
     repeat: int
+    matrix: str | None
     rest: tuple[str, ...]
     seen: argparse.Namespace
     unknown: tuple[str, ...]
@@ -84,6 +90,10 @@ def _own_parser() -> argparse.ArgumentParser:
     parser.add_argument("--config", action="append", default=[], metavar="NAME",
                         help="lay kunit/configs/NAME.config over .kunitconfig, in a build directory "
                         "of its own; can be repeated")
+    parser.add_argument("--boot", metavar="NAME", help="a line of scripts/matrix: its architecture, config, CPU "
+                        "model and kernel parameters")
+    parser.add_argument("--matrix", choices=matrix.SETS, help="one boot for each line of scripts/matrix, of "
+                        "--arch=ARCH only when that is given; reported together")
     parser.add_argument("--repeat", type=_count, default=1, metavar="N",
                         help="boot N times; a verdict or a case that differs is a failure")
     return parser
@@ -176,9 +186,9 @@ def _absolute_if_there(value: str) -> str:
     return _absolute(value) if Path(value).exists() else value
 
 
-def _check_configs(names: list[str]) -> None:
+def _check_configs(names: list[str], arch: str) -> None:
+    known = Arch(arch).configs()
     for name in names:
-        known = sorted(path.stem for path in paths.KUNIT_CONFIGS.glob("*.config"))
         if not re.fullmatch(r"[\w.+-]+", name) or name not in known:
             raise MhpError(Exit.USAGE, f"--config {name}: kunit/configs/ holds no {name}.config; "
                            f"there are: {', '.join(known) or 'none yet'}")
@@ -208,7 +218,8 @@ def parse(argv: list[str]) -> Options:
         raise MhpError(Exit.USAGE, f"{subcommand}: no such subcommand; there are: "
                        f"{', '.join(SUBCOMMANDS)}")
     rest = [_BARE.get(word, word) for word in rest]
-    _check_configs(own.config)
+    if own.boot:
+        return _parse_boot(own, subcommand, rest, argv)
     if own.repeat > 1 and subcommand not in _BOOTING:
         raise MhpError(Exit.USAGE, "--repeat goes with run or exec: it repeats the boot")
     for flag, change in (("--build_dir", _absolute), ("--kunitconfig", _absolute_kunitconfig),
@@ -219,11 +230,13 @@ def parse(argv: list[str]) -> Options:
         seen, unknown = _upstream_parser().parse_known_args(rest)
     except argparse.ArgumentError as err:
         raise MhpError(Exit.USAGE, str(err)) from err
+    _check_configs(own.config, seen.arch)
+    _check_matrix(own, subcommand, seen)
     if subcommand == "parse" and seen.target:
         path = _absolute(seen.target)
         rest = [path if word == seen.target else word for word in rest]
         seen.target = path
-    return Options(subcommand, own.kdir, tuple(own.config), own.repeat, tuple(rest), seen,
+    return Options(subcommand, own.kdir, tuple(own.config), own.repeat, own.matrix, tuple(rest), seen,
                    tuple(unknown), tuple(argv))
 
 
@@ -232,3 +245,22 @@ def again(typed: Sequence[str]) -> str:
     settings = [f"{name}={shlex.quote(os.environ[name])}" for name in ("LINUX", "MHP_BUILD", "MHP_CC")
                 if os.environ.get(name)]
     return " ".join([*settings, shlex.join([sys.argv[0], *typed])])
+
+
+def _parse_boot(own: argparse.Namespace, subcommand: str, rest: list[str], argv: list[str]) -> Options:
+    """A command line with --boot, as if the flags that it stands for had been typed."""
+    if own.matrix:
+        raise MhpError(Exit.USAGE, "--boot is one line of scripts/matrix, --matrix is several: not both")
+    words = [subcommand, *matrix.find(own.boot).words(subcommand in _BOOTING), *rest]
+    words += [f"--kdir={own.kdir}"] if own.kdir else []
+    words += [f"--config={name}" for name in own.config]
+    words += [f"--repeat={own.repeat}"] if own.repeat > 1 else []
+    return dataclasses.replace(parse(words), typed=tuple(argv))
+
+
+def _check_matrix(own: argparse.Namespace, subcommand: str, seen: argparse.Namespace) -> None:
+    if own.matrix and (subcommand not in _BOOTING or own.config or own.repeat > 1 or seen.run_isolated
+                       or seen.build_dir or seen.json or seen.raw_output or seen.list_tests
+                       or seen.list_tests_attr):
+        raise MhpError(Exit.USAGE, "--matrix goes with run or exec, and not with --config, --repeat, "
+                       "--run_isolated, --build_dir, --json, --raw_output or --list_tests; --boot NAME does")

@@ -7,7 +7,7 @@ A KUnit run is a part for each file in kunit/configs/; comment lines in it may s
     # timeout: 600                  seconds for the guest
     # test: no, REASON              not a part
 
-A guest that must die, or must be refused, is a line in scripts/tests/deaths.toml.
+A quick boot of scripts/matrix is one, too. A guest that must die, or must be refused, is a line in scripts/tests/deaths.toml.
 """
 
 import json
@@ -19,14 +19,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mhp import guard, log, paths, repeat, stock, upstream
+from mhp import guard, log, matrix, paths, repeat, stock, upstream
+from mhp.arch import directives
 from mhp.exits import Exit, MhpError
 from mhp.progress import Progress
 from mhp.results import Counts
 from mhp.tree import PreparedTree
 
 BOOTS = 40
-_DIRECTIVE = re.compile(r"# (kernel_args|timeout|test): (.+)$")
 _LIMIT_SECONDS = 3 * 3600
 _OUTPUT_LINES = 40
 
@@ -42,7 +42,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Part:
-    """A part: its name, its group ("pytest", "checks" or "guests"), one line about it, and what it does."""
+    """A part: its name, its group ("pytest", "checks", "guests" or "qemu"), one line about it, and what it does."""
 
     name: str
     group: str
@@ -231,12 +231,6 @@ def _own_series(context: Context) -> Outcome:
                    (*bad, tail) if bad else (), tuple(skips))
 
 
-def directives(config: Path) -> dict[str, str]:
-    """What the comments of a config file say about its test run."""
-    lines = config.read_text(encoding="utf-8").splitlines()
-    return {found[1]: found[2].strip() for line in lines if (found := _DIRECTIVE.match(line))}
-
-
 def _config_parts() -> list[Part]:
     parts = []
     for config in sorted(paths.KUNIT_CONFIGS.glob("*.config")):
@@ -251,6 +245,11 @@ def _config_parts() -> list[Part]:
     return parts
 
 
+def _matrix_parts() -> list[Part]:
+    return [Part(f"boot-{row.name}", "qemu", f"{row.arch}: {row.about}", _kunit(row.build, f"--boot={row.name}"))
+            for row in matrix.rows() if row.set == matrix.QUICK]
+
+
 def parts() -> list[Part]:
     """All parts in the order in which they run: what is quick to fail comes first."""
     tests = paths.SCRIPTS / "tests"
@@ -263,7 +262,7 @@ def parts() -> list[Part]:
              Part("boots", "guests", f"{BOOTS} boots give {BOOTS} equal verdicts", _repeated)]
     if any(guests.glob("test_*.py")):
         found.append(Part("guest", "guests", "tests that need a built kernel", _pytest(guests)))
-    return [*found, *_config_parts(),
+    return [*found, *_config_parts(), *_matrix_parts(),
             Part("stock", "guests", "upstream's default run, with and without the shims", _stock)]
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mhp import compiler, guard, kconfig, paths
+from mhp.arch import Arch
 from mhp.builddir import BuildDir
 from mhp.exits import MhpError
 from mhp.log import LIMIT_BYTES, printable
@@ -53,10 +54,25 @@ class Job:
         return str(self.options.seen.arch)
 
     @property
+    def target(self) -> Arch:
+        """The architecture, and what we know of it."""
+        return Arch(self.arch)
+
+    @property
+    def cross_compile(self) -> str:
+        """The compiler's prefix: the user's, else the architecture's; "" for the native one."""
+        given = self.options.seen.cross_compile
+        return str(given) if given is not None else self.target.cross_compile(self.options.configs)
+
+    @property
+    def machine(self) -> Path | None:
+        """Our file for --qemu_config, when the user has none."""
+        return self.target.machine if self.target.known and not self.options.seen.qemu_config else None
+
+    @property
     def make_options(self) -> list[str]:
         """The user's options for make, and ours that choose the compiler."""
-        given = self.options.seen.make_options
-        return compiler.make_options(given, self.options.seen.cross_compile or "")
+        return compiler.make_options(self.options.seen.make_options, self.cross_compile)
 
     @property
     def kunitconfigs(self) -> list[Path]:
@@ -65,18 +81,20 @@ class Job:
         if seen.kunitconfig or seen.alltests:
             named = [self.tree.path / name for name in seen.kunitconfig]
             return [path / ".kunitconfig" if path.is_dir() else path for path in named]
-        return [paths.KUNITCONFIG] if self.arch == "um" else []
+        return [paths.KUNITCONFIG] if self.arch == "um" or self.target.known else []
 
     @property
     def kconfig_lines(self) -> list[str]:
         """Lines that go over the config files, the later ones win: ours, then the user's.
 
-        Ours are the fragments, and that the tree holds the series: the cases that need it then run.
+        Ours are the architecture's, the fragments, and that the tree holds the series: the cases that need it then run.
         """
         ours = self.kunitconfigs == [paths.KUNITCONFIG]
         lines = ["CONFIG_MHP_SERIES=y"] if ours and read_state(self.tree).part("mm") else []
+        if ours and self.target.known:
+            lines += kconfig.fragment_lines(self.target.base)
         for name in self.options.configs:
-            lines += kconfig.fragment_lines(paths.KUNIT_CONFIGS / f"{name}.config")
+            lines += kconfig.fragment_lines(self.target.fragment(name))
         return lines + list(self.options.seen.kconfig_add)
 
     def asked(self) -> kconfig.Options:
@@ -140,9 +158,14 @@ def arguments(job: Job, subcommand: str, rest: Sequence[str], guest: Path, json:
     for line in job.kconfig_lines[:len(job.kconfig_lines) - len(seen.kconfig_add)]:
         words.append(f"--kconfig_add={line}")
     words += [f"--make_options={option}" for option in job.make_options]
+    if job.cross_compile and seen.cross_compile is None:
+        words.append(f"--cross_compile={job.cross_compile}")
+    if job.machine:
+        words.append(f"--qemu_config={job.machine}")
     if subcommand in ("run", "exec"):
         if json is not None:
             words.append(f"--json={json}")
+        words += [f"--qemu_args={arg}" for arg in job.target.accelerator(seen.qemu_args, job.build.kernel(job.arch))]
         if job.arch == "um":
             words.append(f"--kernel_args=uml_dir={relative(guest, job.tree.path)}")
     return [*words, *rest]
