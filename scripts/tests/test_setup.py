@@ -144,7 +144,8 @@ def test_real_table_is_well_formed() -> None:
         if line and not line.startswith("#"):
             need, package, goals, *why = line.split()
             assert need and package.islower() and why
-            assert set(goals.split(",")) <= {"run", "test"}
+            machines = {path.stem for path in (SCRIPTS / "qemu").glob("*.py")}
+            assert set(goals.split(",")) <= {"run", "test"} | machines
 
 
 def test_shell_scripts_pass_shellcheck() -> None:
@@ -156,3 +157,13 @@ def test_shell_scripts_pass_shellcheck() -> None:
     done = subprocess.run(["shellcheck", *map(str, scripts)], text=True, capture_output=True, check=False,
                           env=dict(os.environ))
     assert done.returncode == 0, done.stdout
+
+
+def test_several_goals_are_one_list(tmp_path: Path) -> None:
+    system = System(tmp_path)
+    with (tmp_path / "scripts/packages").open("a", encoding="utf-8") as table:
+        table.write("mhp-qemu qemu-mhp mips the machine\n")
+    done = system.run("--check", "run", "mips")
+    assert done.returncode == Exit.MISSING_TOOL
+    assert "missing for run mips:" in done.stderr and "qemu-mhp" in done.stderr and "mhp-pytest" not in done.stderr
+    assert system.run("mips64").returncode == Exit.USAGE
