@@ -9,7 +9,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from mhp import building, kconfig, known_reports, log, matrix_run, repeat, results, unchanged, upstream, verdict
+from mhp import (
+    building, kconfig, known_reports, log, matrix_run, repeat, results, unchanged, upstream, verdict, watch)
 from mhp.builddir import BuildDir
 from mhp.exits import Exit, MhpError
 from mhp.lock import locked
@@ -23,6 +24,10 @@ from mhp.verdict import Boot, Verdict
 
 def command(options: Options) -> int:
     """Carry out one command line; returns the exit status."""
+    return watch.loop(options, lambda: _once(options)) if options.watch else _once(options)
+
+
+def _once(options: Options) -> int:
     if options.matrix:
         return matrix_run.command(options, _boot_of_matrix)
     tree = prepare(options.kdir)

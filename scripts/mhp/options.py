@@ -37,6 +37,7 @@ examples:
   scripts/kunit.py run 'mhp_offline.*'              only what matches
   scripts/kunit.py run --config quick               with kunit/configs/quick.config on top
   scripts/kunit.py run --kconfig_add CONFIG_KASAN=y --kernel_args=loglevel=8
+  scripts/kunit.py run --watch 'mhp_offline*'       again at each save of a file, until Ctrl-C
   scripts/kunit.py exec --repeat 40                 40 boots, which must give 40 equal verdicts
   scripts/kunit.py run --list_tests
   scripts/kunit.py parse console.log                what does a log from elsewhere say?
@@ -60,6 +61,7 @@ class Options:
     configs: tuple[str, ...]
     repeat: int
     matrix: str | None
+    watch: bool
     rest: tuple[str, ...]
     seen: argparse.Namespace
     unknown: tuple[str, ...]
@@ -96,6 +98,8 @@ def _own_parser() -> argparse.ArgumentParser:
                         "--arch=ARCH only when that is given; reported together")
     parser.add_argument("--repeat", type=_count, default=1, metavar="N",
                         help="boot N times; a verdict or a case that differs is a failure")
+    parser.add_argument("--watch", action="store_true",
+                        help="with run: do it again at each save, until Ctrl-C")
     return parser
 
 
@@ -222,6 +226,8 @@ def parse(argv: list[str]) -> Options:
         return _parse_boot(own, subcommand, rest, argv)
     if own.repeat > 1 and subcommand not in _BOOTING:
         raise MhpError(Exit.USAGE, "--repeat goes with run or exec: it repeats the boot")
+    if own.watch and subcommand != "run":
+        raise MhpError(Exit.USAGE, "--watch goes with run: it repeats the run at each save")
     for flag, change in (("--build_dir", _absolute), ("--kunitconfig", _absolute_kunitconfig),
                          ("--qemu_config", _absolute_if_there),
                          ("--json", lambda v: v if v == "stdout" else _absolute(v))):
@@ -236,7 +242,7 @@ def parse(argv: list[str]) -> Options:
         path = _absolute(seen.target)
         rest = [path if word == seen.target else word for word in rest]
         seen.target = path
-    return Options(subcommand, own.kdir, tuple(own.config), own.repeat, own.matrix, tuple(rest), seen,
+    return Options(subcommand, own.kdir, tuple(own.config), own.repeat, own.matrix, own.watch, tuple(rest), seen,
                    tuple(unknown), tuple(argv))
 
 
@@ -255,6 +261,7 @@ def _parse_boot(own: argparse.Namespace, subcommand: str, rest: list[str], argv:
     words += [f"--kdir={own.kdir}"] if own.kdir else []
     words += [f"--config={name}" for name in own.config]
     words += [f"--repeat={own.repeat}"] if own.repeat > 1 else []
+    words += ["--watch"] if own.watch else []
     return dataclasses.replace(parse(words), typed=tuple(argv))
 
 

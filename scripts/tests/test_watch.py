@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0
+"""run --watch: a run for each save, none without one."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from small_world import World
+
+from mhp import options, watch
+from mhp.exits import Exit, MhpError
+
+
+class Enough(Exception):
+    """Ends the loop in place of Ctrl-C."""
+
+
+def _later(seconds: float, do: Callable[[], object]) -> None:
+    threading.Timer(seconds, do).start()
+
+
+def test_each_save_is_one_run(world: World) -> None:
+    found = options.parse(["run", "--watch", "--kdir", str(world.kernel)])
+    edited: list[Path] = []
+    runs: list[float] = []
+
+    def once() -> int:
+        runs.append(time.monotonic())
+        path = world.linux / "mm/page_alloc.c"
+        if len(runs) == 1:
+            edited.append(path)
+            # A save of the same content; later, when the watches are there, a real one; another in mid-run.
+            _later(0.3, path.touch)
+            _later(1.5, lambda: path.write_text("/* one */\n", encoding="utf-8"))
+        elif len(runs) == 2:
+            path.write_text("/* two */\n", encoding="utf-8")
+            raise MhpError(Exit.BUILD_FAILED, "a failed run is no end")
+        else:
+            raise Enough
+        return 0
+
+    with pytest.raises(Enough):
+        watch.loop(found, once)
+    assert len(runs) == 3 and edited[0].exists()
+    assert not list(world.build.glob("tmp/guest-*"))
+
+
+def test_watch_needs_inotifywait(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = options.parse(["run", "--watch", "--kdir", str(world.kernel)])
+    monkeypatch.setenv("PATH", os.devnull)
+    with pytest.raises(MhpError, match="inotify-tools") as caught:
+        watch.loop(found, lambda: 0)
+    assert caught.value.status == Exit.MISSING_TOOL
+
+
+def test_watch_goes_with_run() -> None:
+    with pytest.raises(MhpError, match="--watch goes with run"):
+        options.parse(["exec", "--watch"])
