@@ -14,7 +14,7 @@ TEXT = "int a;\n/* no newline at the end */"
 
 
 def test_ratio_is_the_median_of_the_pairs() -> None:
-    ratio = Ratio(Row("ours", [1.0, 2.0, 9.0]), Row("theirs", [4.0, 4.0, 10.0]))
+    ratio = Ratio(Row("ours", [1.0, 2.0, 9.0]), Row("theirs", [4.0, 4.0, 10.0]), 0.5)
     assert ratio.median == 0.5 and ratio.ours.median == 2.0
 
 
@@ -47,8 +47,10 @@ def test_edit_of_a_killed_run_is_removed(tmp_path: Path) -> None:
 def test_timed_reads_upstreams_split(tmp_path: Path) -> None:
     line = "Elapsed time: 3.750s total, 0.010s configuring, 3.500s building, 0.240s running"
     done = bench.timed([sys.executable, "-c", f"print('[00:00:00] {line}')"], tmp_path, tmp_path / "out")
-    assert done.split == (0.01, 3.5, 0.24) and 0 < done.seconds < 20
-    assert bench.timed(["true"], tmp_path, tmp_path / "out").split is None
+    assert done.guest == 0.24 and 0 < done.seconds < 20
+    done = bench.timed(["echo", "[00:00:00] Elapsed time: 2.483s"], tmp_path, tmp_path / "out")
+    assert done.guest == 2.483
+    assert bench.timed(["true"], tmp_path, tmp_path / "out").guest == 0
 
 
 def test_failing_command_is_not_measured(tmp_path: Path) -> None:
