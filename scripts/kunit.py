@@ -6,8 +6,10 @@ import os
 import subprocess
 import sys
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+# Compiled modules go to build/: reading them is 0.1 s faster than compiling them each time.
+_HERE = os.path.dirname(os.path.realpath(__file__))
+sys.pycache_prefix = os.path.join(os.environ.get("MHP_BUILD") or os.path.join(_HERE, "../build"), "pycache")
+sys.path.insert(0, _HERE)
 
 # pylint: disable=wrong-import-position
 from mhp import cli, kunit_run, options, paths, upstream

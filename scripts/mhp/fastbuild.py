@@ -189,7 +189,7 @@ def _link(records: Records, archives: tuple[str, ...], link: Link) -> list[Step]
     # make wants vmlinux to be newer than vmlinux.o. The list of commands is the same as it was.
     last = ["touch -c compile_commands.json", "touch vmlinux .vmlinux.cmd"]
     last += [f"ln -f vmlinux {shlex.quote(link.kernel)}"] if link.kernel != "vmlinux" else []
-    steps.append(Step(f"{_SCRATCH}/done", "; ".join(last), tuple(step.target for step in steps)))
+    steps.append(Step(f"{_SCRATCH}/done", "set -e; " + "; ".join(last), tuple(step.target for step in steps)))
     return steps
 
 
@@ -207,11 +207,15 @@ def new_version(objtree: Path, environment: Mapping[str, str]) -> None:
 
 
 def ninja(made: Plan) -> str:
-    """The plan as a ninja file. Without ninja's own log, each step in it is run."""
-    lines = [f"builddir = {_SCRATCH}", "rule run", "  command = $do"]
-    for step in made.steps:
+    """The plan as a ninja file. Without ninja's own log, each step in it is run.
+
+    A step's command is in a file of its own: ninja shows the command of what failed, and that would be
+    kilobytes.
+    """
+    lines = [f"builddir = {_SCRATCH}", "rule run", f"  command = sh {_SCRATCH}/$step"]
+    for number, step in enumerate(made.steps):
         after = " ".join(_escaped(target) for target in step.after)
-        lines += [f"build {_escaped(step.target)}: run | {after}".rstrip(" |"), "  do = " + step.command.replace("$", "$$")]
+        lines += [f"build {_escaped(step.target)}: run | {after}".rstrip(" |"), f"  step = {number}"]
     return "\n".join(lines) + "\n"
 
 
@@ -228,6 +232,8 @@ def write(build: BuildDir, made: Plan, environment: Mapping[str, str], jobs: int
     scratch.mkdir(exist_ok=True)
     (scratch / ".ninja_log").unlink(missing_ok=True)
     new_version(build.path, environment)
+    for number, step in enumerate(made.steps):
+        (scratch / str(number)).write_text(step.command, encoding="utf-8", errors="surrogateescape")
     (scratch / "build.ninja").write_text(ninja(made), encoding="utf-8", errors="surrogateescape")
     # link-vmlinux.sh would call make for the object with the time, which is among our steps.
     env = {**environment, "MAKE": "true"}
