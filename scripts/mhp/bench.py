@@ -185,8 +185,8 @@ class Bench:
         unchanged.attempt(build, [name])
         records = Records(build.path, self.tree.path)
         ours = upstream.environment()
-        env = {**(fastbuild.load_environment(build.path / fastbuild.ENVIRONMENT, ours) or ours),
-               "MAKE": "true", "CCACHE_DISABLE": "1"}
+        kept = fastbuild.load_environment(build.path / fastbuild.ENVIRONMENT, ours)
+        env = {**(kept or ours), "MAKE": "true", "CCACHE_DISABLE": "1"}
         objects = fastbuild.objects_of(records, self.tree.path, [name])
         link = fastbuild.Link(tuple(env.get("KBUILD_VMLINUX_LIBS", "").split()), False, "linux")
         steps = [step for step in fastbuild.plan(records, objects, link).steps

@@ -35,7 +35,6 @@ _UTS = re.compile(r'(#define UTS_VERSION "#)(\d+)(.*?)([A-Z][a-z]{2} [A-Z][a-z]{
 # What is made of vmlinux.a and vmlinux.o besides the kernel.
 _BESIDES = {"vmlinux.o": VMLINUX_A, "vmlinux.symvers": "vmlinux.o", "modules.builtin.modinfo": "vmlinux.o",
             "modules.builtin": "modules.builtin.modinfo"}
-_FEW_OBJECTS = 4
 _SCRATCH = "mhp-fast"
 # The file in the build directory with the environment that make gives to commands.
 ENVIRONMENT = "mhp-make-environment"
@@ -236,9 +235,9 @@ def write(build: BuildDir, made: Plan, environment: Mapping[str, str], jobs: int
         (scratch / str(number)).write_text(step.command, encoding="utf-8", errors="surrogateescape")
     (scratch / "build.ninja").write_text(ninja(made), encoding="utf-8", errors="surrogateescape")
     # link-vmlinux.sh would call make for the object with the time, which is among our steps.
-    env = {**environment, "MAKE": "true"}
-    if len(made.objects) <= _FEW_OBJECTS:
-        env["CCACHE_DISABLE"] = "1"  # an edit is new to the cache, and looking it up takes its time
+    # ccache stays in between, as its relative paths show in the objects, but without a preprocessor's run
+    # of its own: an edit is mostly new to the cache.
+    env = {**environment, "MAKE": "true", "CCACHE_DEPEND": "1"}
     # ninja tells on stdout what failed, and what the compiler said.
     script = 'exec ninja --quiet -C "$0" -j "$1" -f "$2" 1>&2'
     return ["/bin/sh", "-c", script, str(build.path), str(jobs), f"{_SCRATCH}/build.ninja"], env
