@@ -4,6 +4,7 @@
 import os
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 _SEPARATORS = b" \t\n'\"=;:()"
@@ -74,11 +75,13 @@ class Records:
                 if any(self._resolved(token) == path for token in _tokens_ending(record.text, wanted))]
 
     def naming(self, target: str) -> list[Record]:
-        """The records, other than its own and archives', whose command or dependencies name a target."""
+        """The records, other than objects' and archives', whose command or dependencies name a target."""
         wanted = os.fsencode(target)
-        return [record for record in self.by_target.values()
-                if record.target != target and record.members is None
-                and any(True for _ in _tokens_ending(record.text, wanted))]
+        return [record for record in self._others if _tokens_ending(record.text, wanted)]
+
+    @cached_property
+    def _others(self) -> list[Record]:
+        return [record for record in self.by_target.values() if not record.compiles and record.members is None]
 
     def archives(self) -> dict[str, list[str]]:
         """For each object and archive the archives that it is a member of."""
