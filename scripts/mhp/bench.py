@@ -129,7 +129,7 @@ class Bench:
 
     def ours(self, *words: str, env: dict[str, str] | None = None) -> Timed:
         """scripts/kunit.py."""
-        return timed([upstream.PYTHON, "-B", paths.SCRIPTS / "kunit.py", *words, *self._flags], paths.REPO,
+        return timed([upstream.PYTHON, paths.SCRIPTS / "kunit.py", *words, *self._flags], paths.REPO,
                      self._output / "ours.log", env)
 
     def theirs(self) -> Timed:

@@ -40,7 +40,7 @@ def everything(force: bool) -> None:
     for place in _places():
         with locked(place):
             _remove(place)
-    for name in ("src", "tmp", "ccache"):
+    for name in ("src", "tmp", "ccache", "pycache"):
         _remove(root / name)
     if root.is_dir() and not any(root.iterdir()):
         root.rmdir()

@@ -9,6 +9,7 @@ build/ (or $MHP_BUILD) holds, for each base `ID` (`v6.12`, or a user's tree):
     build/ID/um-NAME/      the same for kunit/configs/NAME.config
     build/src/             kernel sources as they were fetched
     build/tmp/             files of the run that is under way
+    build/pycache/         compiled modules of scripts/kunit.py
 """
 
 import os
