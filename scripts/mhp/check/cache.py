@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from mhp import paths
-from mhp.check import bases
+from mhp.check import bases, kernels
 from mhp.check.model import Check, Job, Report, from_json, to_json
 
 _KEEP_SECONDS = 30 * 24 * 3600
@@ -121,5 +121,7 @@ _DEPENDS: dict[str, Callable[[Job], list[str]]] = {
     "before": _before,
     "history": lambda job: [job.series.base, str(job.series.history)],
     "previous": _previous,
+    "kernels": lambda _job: [one for kind in ("arch", "toggle") for kernel in kernels.kernels(kind)
+                             for one in (kernel.name, kernel.id, _program(kernel.make[1].split()[-1].split("=")[-1]))],
     "bases": lambda job: [f"{base.name} {base.commit}" for base in bases.others(job)] + [str(paths.build_root())],
 }

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mhp.git import Git
 
-_MESSAGE = re.compile(r"^(?P<file>[^\s:][^:]*):(?P<line>\d+):(?:\d+:)? (?P<text>.*)$")
+_MESSAGE = re.compile(r"^(?P<file>[^\s:][^:]*):(?P<line>\d+):(?:\d+(?:-\d+)?:)? (?P<text>.*)$")
 _NUMBERS = re.compile(r"\b\d+\b")
 
 

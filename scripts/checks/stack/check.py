@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the patch does to the objects of its files: stack frames (checkstack.pl), sizes (bloat-o-meter)."""
+
+import re
+import shutil
+from pathlib import Path
+
+from mhp.check import build, kernels
+from mhp.check.model import Finding, Job, Report, Status
+from mhp.run import run
+
+_LARGE = 512   # bytes of a frame that are worth a word
+_GROWTH = 128  # bytes by which a frame may grow
+_LINE = re.compile(r"^0x[0-9a-f]+ (\S+) .*:\s*(\d+)$")
+_TOTAL = re.compile(r"^Total: Before=(\d+), After=(\d+)", re.MULTILINE)
+_TIMEOUT_SECONDS = 60
+
+
+def check(job: Job) -> Report:
+    """WARN for a frame that grows much and is large; sizes are told, not judged."""
+    patch = job.one
+    assert patch.before and patch.after
+    names = build.files(job, patch)
+    kernel = kernels.one(kernels.TOGGLED)
+    if kernel.missing:
+        return Report(skipped=kernel.missing)
+    kept = {which: _objects(job, kernel, which, commit, names) for which, commit in
+            (("before", patch.before), ("after", patch.after))}
+    both = sorted(set(kept["before"]) & set(kept["after"]))
+    if not both:
+        return Report(summary="no object to compare")
+    findings, notes, grown = [], [], 0
+    for name in both:
+        old, new = (_frames(job, kept[which][name]) for which in ("before", "after"))
+        findings += [Finding(Status.WARN, f"{function}() uses {size} bytes of stack, {old.get(function, 0)} before", name)
+                     for function, size in new.items() if size >= _LARGE and size - old.get(function, 0) > _GROWTH]
+        text = run(["/usr/bin/python3", job.tree.path / "scripts/bloat-o-meter", kept["before"][name],
+                    kept["after"][name]], timeout=_TIMEOUT_SECONDS).text
+        total = _TOTAL.search(text)
+        grown += int(total[2]) - int(total[1]) if total else 0
+        notes += [f"{name}:", *text.splitlines()]
+    return Report(tuple(findings), summary=f"{grown:+} bytes in {len(both)} objects, no large frame", notes=tuple(notes))
+
+
+def _objects(job: Job, kernel: kernels.Kernel, which: str, commit: str, names: list[str]) -> dict[str, Path]:
+    """Copies of the objects of a commit; those that do not compile are left out."""
+    found: dict[str, Path] = {}
+    # A flag of its own: an outcome that is remembered would leave the object of another commit there.
+    for name, built in build.objects(job, [kernel], commit, names, f"KCFLAGS=-DMHP_{which}")[kernel.name].items():
+        if not built.failed:
+            copy = job.scratch / f"{which}-{len(found)}.o"
+            shutil.copyfile((build.build_dir(job.tree, kernel) / name).with_suffix(".o"), copy)
+            found[name] = copy
+    return found
+
+
+def _frames(job: Job, path: Path) -> dict[str, int]:
+    """Function to bytes of stack, as far as checkstack.pl names it."""
+    code = run(["objdump", "-d", path], timeout=_TIMEOUT_SECONDS).stdout
+    done = run([job.tree.path / "scripts/checkstack.pl", "x86_64", "0"], input=code, timeout=_TIMEOUT_SECONDS)
+    return {match[1]: int(match[2]) for line in done.text.splitlines() if (match := _LINE.match(line))}

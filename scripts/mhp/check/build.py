@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Compiling objects of single commits: build/ID/check/linux moves from commit to commit, and each kernel
+has its build directory build/ID/check/obj/NAME.
+
+What a compilation said is remembered by commit, so that a patch's "after" is the next one's "before".
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mhp import guard, upstream
+from mhp.builddir import BuildDir
+from mhp.check import compare, regions
+from mhp.check.compare import Message
+from mhp.check.kernels import Kernel
+from mhp.check.model import Job
+from mhp.check.series import Patch
+from mhp.exits import Exit, MhpError
+from mhp.git import Git
+from mhp.run import shown
+from mhp.tree import PreparedTree
+
+_LIMIT_SECONDS = 900
+_STAMP = "mhp-config-of"
+_USERS = 6
+_HEADER_USERS = ("mm/*.c", "drivers/base/*.c", "kernel/*.c")
+# Names that mean nothing to make and to a shell; a patch may bring any.
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+-]*\.c")
+_MAKE_RULE = re.compile(r"^[\w-]+-(?:y|objs|\$\(CONFIG_(\w+)\))\s*[:+]?=\s*(.*)$")
+
+
+@dataclass(frozen=True)
+class Built:
+    """What make said about one file: its messages, whether it failed, all that was printed; and for a
+    preprocessed file (file, line) of the patch's files that are left in it."""
+
+    messages: tuple[Message, ...]
+    failed: bool
+    output: str = ""
+    lines: frozenset[tuple[str, int]] = frozenset()
+
+
+@dataclass
+class _Memory:
+    """What has been built in this run."""
+
+    known: dict[tuple[str, str, str, str], Built] = field(default_factory=dict)
+    at: dict[Path, str] = field(default_factory=dict)
+
+
+_memory = _Memory()
+
+
+def tree_dir(tree: PreparedTree) -> Path:
+    """The work tree that checks move."""
+    return tree.build / "check/linux"
+
+
+def build_dir(tree: PreparedTree, kernel: Kernel) -> Path:
+    """A kernel's build directory."""
+    return tree.build / "check/obj" / kernel.name
+
+
+def checkout(tree: PreparedTree, commit: str) -> Path:
+    """Move the work tree to a commit (it is made when missing); only files that differ are written."""
+    path = tree_dir(tree)
+    if _memory.at.get(path) == commit:
+        return path
+    git = Git(path / ".git", worktree=path)
+    if (path / ".git").is_file() and git.resolve("HEAD"):
+        for left_over in (path / ".git").read_text(encoding="utf-8").removeprefix("gitdir:").split():
+            Path(left_over, "index.lock").unlink(missing_ok=True)
+        git.check("checkout", "--quiet", "--force", "--detach", commit)
+    else:
+        shutil.rmtree(path, ignore_errors=True)
+        tree.git.check("worktree", "prune")
+        tree.git.check("worktree", "add", "--quiet", "--force", "--force", "--detach", path, commit)
+    _memory.at[path] = commit
+    return path
+
+
+def files(job: Job, patch: Patch) -> list[str]:
+    """The C files to compile for a patch: those it touches, and some that include a header it touches."""
+    found = [name for name in patch.paths if name.endswith(".c")]
+    for header in (name for name in patch.paths if name.endswith(".h")):
+        name = header.removeprefix("include/")
+        words = f"<{name}>" if header != name else f'"{Path(name).name}"'
+        where = _HEADER_USERS if header != name else (f"{Path(header).parent}/*.c",)
+        users = job.git.run("grep", "-l", "-F", f"#include {words}", patch.after or "", "--", *where).text.splitlines()
+        found += [user.partition(":")[2] for user in users][:_USERS]
+    return [name for name in dict.fromkeys(found) if _PLAIN_NAME.fullmatch(name)
+            and not name.startswith(("tools/", "samples/", "scripts/"))]
+
+
+def for_arch(names: Sequence[str], kernel: Kernel) -> list[str]:
+    """Those of the files that can belong to a kernel of that architecture."""
+    mine = {"i386": "x86", "x86_64": "x86"}.get(kernel.arch, kernel.arch)
+    return [name for name in names if not name.startswith("arch/") or name.startswith(f"arch/{mine}/")
+            or mine == "um" and name.startswith("arch/x86/um/")]
+
+
+def objects(job: Job, kernels: Sequence[Kernel], commit: str, names: Sequence[str], *words: str,
+            suffix: str = ".o") -> dict[str, dict[str, Built]]:
+    """Compile files of a commit in each kernel, all anew and side by side: kernel's name to file to outcome.
+
+    What a configuration leaves out is left out. words: further words for make (W=1, C=1). suffix: ".i"
+    for the preprocessed file. Raises MhpError(BROKEN_BASE) when a kernel cannot be configured.
+    """
+    path = checkout(job.tree, commit)
+    mode = " ".join([*words, suffix])
+    wanted = {}
+    todo = []
+    for kernel in kernels:
+        build = build_dir(job.tree, kernel)
+        _configure(job, kernel, path, build)
+        wanted[kernel] = [name for name in for_arch(names, kernel)
+                          if (path / name).is_file() and _enabled(path, build, name)]
+        for name in wanted[kernel]:
+            if (kernel.name, commit, name, mode) not in _memory.known:
+                (build / name).with_suffix(suffix).unlink(missing_ok=True)
+                todo.append((kernel, name))
+    said = _make(job, path, [(kernel, [*words, str(Path(name).with_suffix(suffix))]) for kernel, name in todo])
+    for (kernel, name), (output, status) in zip(todo, said, strict=True):
+        output = output.replace(f"{os.path.relpath(path, build_dir(job.tree, kernel))}/", "")
+        lines = tuple(message for message in compare.read(output, str(path)) if _is_message(message))
+        left: set[tuple[str, int]] = set()
+        if suffix == ".i" and not status:
+            made = (build_dir(job.tree, kernel) / name).with_suffix(suffix)
+            left = regions.emitted(made.read_text(encoding="utf-8", errors="replace"), job.one.paths)
+        _memory.known[kernel.name, commit, name, mode] = Built(lines, status != 0, output, frozenset(left))
+    return {kernel.name: {name: _memory.known[kernel.name, commit, name, mode] for name in mine}
+            for kernel, mine in wanted.items()}
+
+
+def taken_in(job: Job, kernels: Sequence[Kernel], commit: str, name: str) -> bool:
+    """Whether the configuration of any of these kernels compiles a file; nothing is compiled to find out."""
+    path = checkout(job.tree, commit)
+    for kernel in kernels:
+        _configure(job, kernel, path, build_dir(job.tree, kernel))
+    return any(for_arch([name], kernel) and _enabled(path, build_dir(job.tree, kernel), name) for kernel in kernels)
+
+
+def _is_message(message: Message) -> bool:
+    return message.text.startswith(("warning:", "error:", "fatal error:")) or " warning: " in message.text
+
+
+def _make(job: Job, path: Path, calls: Sequence[tuple[Kernel, Sequence[str]]]) -> list[tuple[str, int]]:
+    """Output and exit status of each of these calls of the kernel's make.
+
+    A makefile of ours runs them under one make, which shares out the processors. Calls for the same kernel
+    wait for each other: they share a build directory.
+    """
+    if not calls:
+        return []
+    last: dict[str, int] = {}
+    rules = []
+    for number, (kernel, words) in enumerate(calls):
+        build = build_dir(job.tree, kernel)
+        BuildDir(build).begin()
+        line = shown(["make", "-C", path, f"O={build}", "-s", "--no-print-directory", *kernel.make, *words])
+        rules.append(f"all: {number}\n{number}: {last.get(kernel.name, '')}\n"
+                     f"\t+@{line.replace('$', '$$')} >{number}.out 2>&1; echo $$? >{number}.status\n")
+        last[kernel.name] = number
+    with tempfile.TemporaryDirectory(dir=job.scratch) as name:
+        place = Path(name)
+        (place / "Makefile").write_text("".join(rules), encoding="utf-8")
+        ended = guard.supervise(["make", "-s", f"-j{len(os.sched_getaffinity(0))}", "all"], cwd=place,
+                                env={**upstream.environment(), "LC_ALL": "C.UTF-8"}, stdout=subprocess.DEVNULL,
+                                watch=upstream.time_limit(_LIMIT_SECONDS))
+        if ended.stopped or not all((place / f"{number}.status").exists() for number in range(len(calls))):
+            raise MhpError(Exit.TIMEOUT, f"compiling was stopped: {ended.stopped or ended.errors.decode()}")
+        for kernel, _words in calls:
+            BuildDir(build_dir(job.tree, kernel)).finished()
+        return [((place / f"{number}.out").read_text(encoding="utf-8", errors="backslashreplace"),
+                 int((place / f"{number}.status").read_text(encoding="ascii"))) for number in range(len(calls))]
+
+
+def _configure(job: Job, kernel: Kernel, path: Path, build: Path) -> None:
+    """Make the .config when there is none of these options; a change of Kconfig is make's own affair."""
+    stamp = build / _STAMP
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == kernel.id:
+        return
+    build.mkdir(parents=True, exist_ok=True)
+    fragment = job.scratch / f"{kernel.name}.config"
+    fragment.write_text("".join(f"CONFIG_{option}\n" for option in kernel.options), encoding="utf-8")
+    ((output, status),) = _make(job, path, [(kernel, [f"KCONFIG_ALLCONFIG={fragment}", "allnoconfig"])])
+    if status:
+        raise MhpError(Exit.BROKEN_BASE, f"{kernel.name} cannot be configured:\n{output[-2000:]}")
+    stamp.write_text(kernel.id, encoding="utf-8")
+
+
+def config(build: Path) -> dict[str, str]:
+    """The .config: name without CONFIG_ to value."""
+    lines = (build / ".config").read_text(encoding="utf-8", errors="replace").splitlines()
+    return dict(line.removeprefix("CONFIG_").split("=", 1) for line in lines if line.startswith("CONFIG_"))
+
+
+def _enabled(path: Path, build: Path, name: str) -> bool:
+    """Whether the Makefile beside a file takes it in with this configuration."""
+    makefile = path / Path(name).parent / "Makefile"
+    try:
+        text = makefile.read_text(encoding="utf-8", errors="replace").replace("\\\n", " ")
+    except OSError:
+        return True
+    target = Path(name).with_suffix(".o").name
+    options = [match[1] for line in text.splitlines() if (match := _MAKE_RULE.match(line))
+               and target in match[2].split()]
+    settings = config(build)
+    return not options or any(option is None or option in settings for option in options)

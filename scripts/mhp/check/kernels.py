@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The kernels of scripts/checks/kernels.toml, each in a build directory of its own."""
+
+import platform
+import shutil
+import tomllib
+from dataclasses import dataclass
+from functools import lru_cache
+
+from mhp import inputs
+from mhp.check.registry import CHECKS
+from mhp.exits import Exit, MhpError
+
+_TABLE = CHECKS / "kernels.toml"
+# ARCH= of make, for the host's own compiler.
+_NATIVE = {"x86_64": ("x86_64", "i386", "um"), "aarch64": ("arm64",), "ppc64le": ("powerpc",),
+           "s390x": ("s390",), "riscv64": ("riscv",)}
+TOGGLED = "x86_64"
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel to compile objects of. options: "NAME=value", without CONFIG_. cc: "gcc" or "clang"."""
+
+    name: str
+    kind: str
+    arch: str
+    cross: str
+    package: str
+    options: tuple[str, ...]
+    cc: str = "gcc"
+
+    @property
+    def native(self) -> bool:
+        """Whether the host's compiler makes its objects."""
+        return self.arch in _NATIVE.get(platform.machine(), ())
+
+    @property
+    def make(self) -> list[str]:
+        """make's variables that choose architecture and compiler."""
+        cross = "" if self.native else self.cross
+        ccache = "ccache " if shutil.which("ccache") else ""
+        words = [f"ARCH={self.arch}", f"CC={ccache}{cross if self.cc == 'gcc' else ''}{self.cc}"]
+        return [*words, f"CROSS_COMPILE={cross}"] if cross else words
+
+    @property
+    def missing(self) -> str:
+        """The compiler that is not installed, with its package; empty when it is there."""
+        program = "clang" if self.cc == "clang" else f"{'' if self.native else self.cross}gcc"
+        if shutil.which(program):
+            return ""
+        package = "clang" if self.cc == "clang" else self.package
+        return f"{self.name}: {program} is not installed (Debian package {package})"
+
+    @property
+    def id(self) -> str:
+        """Changes with anything that its .config is made from."""
+        return inputs.digest(self.arch, self.cross, self.cc, *self.options)
+
+
+@lru_cache
+def kernels(kind: str) -> tuple[Kernel, ...]:
+    """All kernels of a kind. Raises MhpError(INTERNAL) when the table cannot be understood."""
+    try:
+        raw = tomllib.loads(_TABLE.read_text(encoding="utf-8"))
+        common = raw["common"]["options"].split()
+        base = raw["kernel"][TOGGLED]
+        found = []
+        for name, row in raw["kernel"].items():
+            if row["kind"] != kind:
+                continue
+            toggle = row["kind"] == "toggle"
+            of = base if toggle else row
+            options = [*common, *of["options"].split(), *(row["options"].split() if toggle else [])]
+            last = {option.partition("=")[0]: option for option in options}
+            found.append(Kernel(name, row["kind"], of["arch"], of["cross"], of["package"], tuple(last.values())))
+        return tuple(found)
+    except (OSError, KeyError, TypeError, AttributeError, tomllib.TOMLDecodeError) as err:
+        raise MhpError(Exit.INTERNAL, f"{_TABLE}: {err}") from err
+
+
+def one(name: str, cc: str = "gcc") -> Kernel:
+    """A kernel by its name, with that compiler."""
+    (found,) = (kernel for kernel in kernels("arch") if kernel.name == name)
+    return Kernel(f"{name}-{cc}" if cc != "gcc" else name, found.kind, found.arch, found.cross, found.package,
+                  found.options, cc)
