@@ -45,8 +45,7 @@ def check(job: Job) -> Report:
 def _objects(job: Job, kernel: kernels.Kernel, which: str, commit: str, names: list[str]) -> dict[str, Path]:
     """Copies of the objects of a commit; those that do not compile are left out."""
     found: dict[str, Path] = {}
-    # A flag of its own: an outcome that is remembered would leave the object of another commit there.
-    for name, built in build.objects(job, [kernel], commit, names, f"KCFLAGS=-DMHP_{which}")[kernel.name].items():
+    for name, built in build.objects(job, [kernel], commit, names, anew=True)[kernel.name].items():
         if not built.failed:
             copy = job.scratch / f"{which}-{len(found)}.o"
             shutil.copyfile((build.build_dir(job.tree, kernel) / name).with_suffix(".o"), copy)

@@ -16,7 +16,7 @@ _TIMEOUT_SECONDS = 60
 
 def check(job: Job) -> Report:
     """FAIL when struct page grows, WARN when another one changes."""
-    kernel = kernels.one(kernels.TOGGLED)
+    (kernel,) = kernels.kernels("debug")
     if kernel.missing:
         return Report(skipped=kernel.missing)
     patched = next((patch for patch in job.series.patches
@@ -36,7 +36,7 @@ def check(job: Job) -> Report:
 
 def _sizes(job: Job, kernel: kernels.Kernel, commit: str) -> dict[str, int]:
     """Structure to size in bytes."""
-    build.objects(job, [kernel], commit, [_FILE], f"KCFLAGS=-g -DMHP_{commit[:8]}")
+    build.objects(job, [kernel], commit, [_FILE], anew=True)
     made = (build.build_dir(job.tree, kernel) / _FILE).with_suffix(".o")
     if not made.is_file():
         return {}

@@ -106,11 +106,11 @@ def for_arch(names: Sequence[str], kernel: Kernel) -> list[str]:
 
 
 def objects(job: Job, kernels: Sequence[Kernel], commit: str, names: Sequence[str], *words: str,
-            suffix: str = ".o") -> dict[str, dict[str, Built]]:
+            suffix: str = ".o", anew: bool = False) -> dict[str, dict[str, Built]]:
     """Compile files of a commit in each kernel, all anew and side by side: kernel's name to file to outcome.
 
     What a configuration leaves out is left out. words: further words for make (W=1, C=1). suffix: ".i"
-    for the preprocessed file. Raises MhpError(BROKEN_BASE) when a kernel cannot be configured.
+    for the preprocessed file. anew: what is remembered does not count, so that the objects are there. Raises MhpError(BROKEN_BASE) when a kernel cannot be configured.
     """
     path = checkout(job.tree, commit)
     mode = " ".join([*words, suffix])
@@ -122,7 +122,7 @@ def objects(job: Job, kernels: Sequence[Kernel], commit: str, names: Sequence[st
         wanted[kernel] = [name for name in for_arch(names, kernel)
                           if (path / name).is_file() and _enabled(path, build, name)]
         for name in wanted[kernel]:
-            if (kernel.name, commit, name, mode) not in _memory.known:
+            if anew or (kernel.name, commit, name, mode) not in _memory.known:
                 (build / name).with_suffix(suffix).unlink(missing_ok=True)
                 todo.append((kernel, name))
     said = _make(job, path, [(kernel, [*words, str(Path(name).with_suffix(suffix))]) for kernel, name in todo])

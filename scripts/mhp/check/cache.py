@@ -121,7 +121,7 @@ _DEPENDS: dict[str, Callable[[Job], list[str]]] = {
     "before": _before,
     "history": lambda job: [job.series.base, str(job.series.history)],
     "previous": _previous,
-    "kernels": lambda _job: [one for kind in ("arch", "toggle") for kernel in kernels.kernels(kind)
+    "kernels": lambda _job: [one for kind in ("arch", "toggle", "debug") for kernel in kernels.kernels(kind)
                              for one in (kernel.name, kernel.id, _program(kernel.make[1].split()[-1].split("=")[-1]))],
     "bases": lambda job: [f"{base.name} {base.commit}" for base in bases.others(job)] + [str(paths.build_root())],
 }

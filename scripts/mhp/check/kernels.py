@@ -69,7 +69,7 @@ def kernels(kind: str) -> tuple[Kernel, ...]:
         for name, row in raw["kernel"].items():
             if row["kind"] != kind:
                 continue
-            toggle = row["kind"] == "toggle"
+            toggle = "arch" not in row
             of = base if toggle else row
             options = [*common, *of["options"].split(), *(row["options"].split() if toggle else [])]
             last = {option.partition("=")[0]: option for option in options}
