@@ -214,6 +214,14 @@ class Bench:
             prepared.seconds.append(time.monotonic() - start)
         self.overhead = own
 
+    def check(self) -> None:
+        """scripts/check's quick tier on our own series, with nothing and with everything in its cache."""
+        say("scripts/check")
+        argv = [upstream.PYTHON, "-B", paths.SCRIPTS / "check", *self._flags]
+        for name, words in (("scripts/check, quick tier: nothing cached", ["--fresh"]),
+                            ("scripts/check, quick tier: everything cached", [])):
+            self._row(name).seconds.append(timed([*argv, *words], paths.REPO, self._output / "check.log").seconds)
+
 
 def machine() -> dict[str, str]:
     """What it was measured on."""
@@ -259,6 +267,7 @@ def run(kdir: Path | None, runs: int, scratch: bool) -> int:
         bench.from_scratch()
     bench.loop()
     bench.steps()
+    bench.check()
     print("\n".join(table(bench, about)))
     result = paths.build_root() / _JSON
     write_whole(result, json.dumps({
