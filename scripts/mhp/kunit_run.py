@@ -43,11 +43,16 @@ def _boot_of_matrix(options: Options) -> tuple[Verdict, BuildDir]:
     """One boot of several: nothing is printed but progress."""
     tree = prepare(options.kdir)
     with using(tree):
-        build = upstream.build_dir(options, tree)
-        with locked(build.path):
-            decided = _decide(Job(options, tree, build), quiet=True)
-            repeat.save(build.path, decided)
-            return decided, build
+        return decide_in(options, tree), upstream.build_dir(options, tree)
+
+
+def decide_in(options: Options, tree: PreparedTree) -> Verdict:
+    """One boot of a tree as it is; nothing is printed but progress. The caller keeps the tree as it is."""
+    build = upstream.build_dir(options, tree)
+    with locked(build.path):
+        decided = _decide(Job(options, tree, build), quiet=True)
+        repeat.save(build.path, decided)
+        return decided
 
 
 def _work(job: Job) -> int:
