@@ -6,6 +6,7 @@ A line of its changelog says who has to notice:
     Caught-by: SUITE.CASE         this case fails (for a case with parameters: with one of them)
     Caught-by: panic GLOB         the guest panics or dies while these cases run
     Caught-by: report GLOB        a WARN or the like is in the log of these cases
+    Caught-by: hang GLOB          one of these cases never ends
 
 They are applied in a work tree of their own, so nothing here touches the user's.
 """
@@ -26,14 +27,16 @@ from mhp.tree import PreparedTree, read_state, using
 from mhp.verdict import Verdict
 
 _DIRECTORY = "known-bad"
-_CAUGHT_BY = re.compile(r"^Caught-by: (?:(panic|report) )?([\w.*]+)$", re.M)
-_ENDS = {"panic": (Exit.PANIC, Exit.UNFINISHED), "report": (Exit.REPORT, Exit.PANIC)}
+_CAUGHT_BY = re.compile(r"^Caught-by: (?:(panic|report|hang) )?([\w.*]+)$", re.M)
+_ENDS = {"panic": (Exit.PANIC, Exit.UNFINISHED), "report": (Exit.REPORT, Exit.PANIC), "hang": (Exit.TIMEOUT,)}
 _TIMEOUT_SECONDS = 60
+# A few cases take less than a second; what takes this long does not end.
+_HANG_SECONDS = 15
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A patch that must fail. end: "panic", "report" or "" for a failing case; glob: the cases that are run."""
+    """A patch that must fail. end: "panic", "report", "hang" or "" for a failing case; glob: the cases that are run."""
 
     name: str
     path: Path
@@ -62,7 +65,7 @@ def _read(git: Git, path: Path) -> Fault:
         patches.check_path(name, path.name)
     found = _CAUGHT_BY.findall(mail.message)
     if len(found) != 1:
-        raise MhpError(Exit.USAGE, f"{path}: one line `Caught-by: SUITE.CASE` (or `panic GLOB`, `report GLOB`) is "
+        raise MhpError(Exit.USAGE, f"{path}: one line `Caught-by: SUITE.CASE` (or panic, report or hang GLOB) is "
                        f"needed, there are {len(found)}")
     end, glob = found[0]
     return Fault(path.stem, path, mail.diff, end, glob)
@@ -82,8 +85,8 @@ def escaped(fault: Fault, decided: Verdict) -> str | None:
     return f"{fault.glob} {'passed' if cases else 'did not run'}"
 
 
-def _boot(side: PreparedTree, glob: str) -> Verdict:
-    return kunit_run.decide_in(options.parse(["run", f"--timeout={_TIMEOUT_SECONDS}", glob]), side)
+def _boot(side: PreparedTree, glob: str, timeout: int = _TIMEOUT_SECONDS) -> Verdict:
+    return kunit_run.decide_in(options.parse(["run", f"--timeout={timeout}", glob]), side)
 
 
 def _check_sound(faults: Sequence[Fault], side: PreparedTree) -> None:
@@ -128,6 +131,6 @@ def _try(fault: Fault, side: PreparedTree) -> str | None:
     if done.status:
         raise MhpError(Exit.BROKEN_BASE, f"{fault.path} does not apply on the series: {done.error_tail}")
     try:
-        return escaped(fault, _boot(side, fault.glob))
+        return escaped(fault, _boot(side, fault.glob, _HANG_SECONDS if fault.end == "hang" else _TIMEOUT_SECONDS))
     finally:
         sidetree.restore(side)

@@ -19,10 +19,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mhp import guard, log, matrix, paths, repeat, stock, upstream
+from mhp import guard, known_bad, log, matrix, paths, repeat, stock, upstream
 from mhp.arch import directives
 from mhp.exits import Exit, MhpError
-from mhp.progress import Progress
+from mhp.progress import Progress, say
 from mhp.results import Counts
 from mhp.tree import PreparedTree
 
@@ -209,6 +209,11 @@ def _deaths(table: Path) -> Callable[[Context], Outcome]:
     return work
 
 
+def _known_bad(context: Context) -> Outcome:
+    counts, problems = known_bad.check(context.tree, tell=say)
+    return Outcome(counts, tuple(problems))
+
+
 def _stock(context: Context) -> Outcome:
     counts, problems = stock.compare(context.tree)
     return Outcome(counts, tuple(problems))
@@ -263,6 +268,7 @@ def parts() -> list[Part]:
     if any(guests.glob("test_*.py")):
         found.append(Part("guest", "guests", "tests that need a built kernel", _pytest(guests)))
     return [*found, *_config_parts(), *_matrix_parts(),
+            Part("known-bad", "guests", "faults put back, one by one: the suites catch each", _known_bad),
             Part("stock", "guests", "upstream's default run, with and without the shims", _stock)]
 
 
