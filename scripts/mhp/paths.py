@@ -7,6 +7,7 @@ build/ (or $MHP_BUILD) holds, for each base `ID` (`v6.12`, or a user's tree):
     build/ID/state.json    what it was prepared from
     build/ID/um/           a kernel build directory, one for each architecture and config
     build/ID/um-NAME/      the same for kunit/configs/NAME.config
+    build/ID/check/        scripts/check: reports, cache, a work tree and objects of the build tier
     build/src/             kernel sources as they were fetched
     build/tmp/             files of the run that is under way
     build/pycache/         compiled modules of scripts/kunit.py
