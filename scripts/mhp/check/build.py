@@ -29,7 +29,7 @@ from mhp.tree import PreparedTree
 _LIMIT_SECONDS = 900
 _STAMP = "mhp-config-of"
 _USERS = 6
-_HEADER_USERS = ("mm/*.c", "drivers/base/*.c", "kernel/*.c")
+_HEADER_USERS = ("mm/*.c", "drivers/base/*.c")
 # Names that mean nothing to make and to a shell; a patch may bring any.
 _PLAIN_NAME = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.+-]*/)*[A-Za-z0-9_][A-Za-z0-9_.+-]*\.c")
 _MAKE_RULE = re.compile(r"^[\w-]+-(?:y|objs|\$\(CONFIG_(\w+)\))\s*[:+]?=\s*(.*)$")

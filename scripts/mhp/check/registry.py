@@ -13,7 +13,7 @@ from mhp.check.model import Check, Job, Report
 from mhp.exits import Exit, MhpError
 
 CHECKS = paths.SCRIPTS / "checks"
-TIERS = ("quick", "build", "run")
+TIERS = ("quick", "build")
 _SCOPES = ("patch", "series")
 # What a check's result can depend on, beside its own files, its tools and its programs.
 DEPENDS = ("mail", "mails", "files", "before", "history", "previous", "bases", "kernels")
