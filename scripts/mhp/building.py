@@ -91,9 +91,11 @@ def fast(job: Job, before: unchanged.Key, found: Change) -> bool:
     except NotFast as why:
         say(f"this is for make to build: {why}")
         return False
+    contents = unchanged.contents(job.tree.path, found.edited)
     if plan:
         _run(job, plan, environment, found)
-    unchanged.record(job.build, job.arch, before)
+    later = unchanged.contents(job.tree.path, found.edited)
+    unchanged.record(job.build, job.arch, before, [name for name in later if later[name] != contents[name]])
     return True
 
 

@@ -153,9 +153,14 @@ def _other(before: Key, now: Key) -> str | None:
     return None
 
 
-def record(build: BuildDir, arch: str, before: Key) -> None:
-    """A build from `before` succeeded."""
-    _write(build, {"key": before, "products": _products(build, arch), "pending": []})
+def contents(top: Path, names: Collection[str]) -> dict[str, str]:
+    """The hash of the content of each of these files below `top`."""
+    return {name: _file(top / name) for name in names}
+
+
+def record(build: BuildDir, arch: str, before: Key, saved_meanwhile: Collection[str] = ()) -> None:
+    """A build from `before` succeeded. saved_meanwhile: files that may have been compiled as they are not in it."""
+    _write(build, {"key": before, "products": _products(build, arch), "pending": sorted(saved_meanwhile)})
 
 
 def attempt(build: BuildDir, edited: Collection[str]) -> None:

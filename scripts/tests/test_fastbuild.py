@@ -36,14 +36,16 @@ class Toy:
         fixdep.chmod(0o755)
         (self.obj / "mm").mkdir()
         for name in "ab":
-            self.saved(f"mm/{name}.o", f"gcc -Wp,-MMD,mm/.{name}.o.d -DMONEY='\"$$(pound)\"' -c -o mm/{name}.o {self.src}/mm/{name}.c",
-                       f"\nsource_mm/{name}.o := ../linux/mm/{name}.c\ndeps_mm/{name}.o := \\\n  ../linux/mm/{name}.h \\\n")
+            target, source = f"mm/{name}.o", f"linux/mm/{name}"
+            self.saved(target, f"gcc -Wp,-MMD,mm/.{name}.o.d -DMONEY='\"$$(pound)\"' -c -o {target} {top}/{source}.c",
+                       f"\nsource_{target} := ../{source}.c\ndeps_{target} := \\\n  ../{source}.h \\\n")
         self.saved("mm/built-in.a", 'rm -f mm/built-in.a;  printf "mm/%s " a.o b.o | xargs ar cDPrST mm/built-in.a')
         self.saved("built-in.a", 'rm -f built-in.a;  printf "./%s " mm/built-in.a | xargs ar cDPrST built-in.a')
         self.saved("vmlinux.a", "rm -f vmlinux.a; ar cDPrST vmlinux.a ./built-in.a")
         self.saved("vmlinux", "gcc -o vmlinux -Wl,--whole-archive vmlinux.a -Wl,--no-whole-archive; echo noise; true")
-        for target, source in {"vmlinux.o": "vmlinux.a", "vmlinux.symvers": "vmlinux.o",
-                               "modules.builtin.modinfo": "vmlinux.o", "modules.builtin": "modules.builtin.modinfo"}.items():
+        besides = {"vmlinux.o": "vmlinux.a", "vmlinux.symvers": "vmlinux.o", "modules.builtin.modinfo": "vmlinux.o",
+                   "modules.builtin": "modules.builtin.modinfo"}
+        for target, source in besides.items():
             self.saved(target, f"cat {source} >{target}")
         (self.obj / "built-in.a").touch()
         done = self.build(["mm/a.c", "mm/b.c"])

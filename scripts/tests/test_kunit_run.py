@@ -15,6 +15,7 @@ from small_world import World, edit, git, write
 from test_guard import mentioning
 
 from mhp import kunit_run, log, options, paths, unchanged, upstream
+from mhp.builddir import BuildDir
 from mhp.exits import Exit, MhpError
 from mhp.guard import Ended
 from mhp.repeat import VERDICT_FILE
@@ -388,6 +389,18 @@ def test_list_tests_prints_the_list_only(kunit: Kunit) -> None:
     assert "verdict" not in kunit.printed()
     kunit.logs("panic")
     assert kunit("exec", "--list_tests") == Exit.PANIC
+
+
+def test_file_saved_in_mid_build_counts_as_edited(kunit: Kunit) -> None:
+    assert kunit("run") == Exit.PASS
+    build = BuildDir(kunit.build)
+    stamp = json.loads(build.stamp.read_bytes())
+    unchanged.record(build, "um", stamp["key"], ["mm/page_alloc.c"])
+    kunit.printed()
+    assert kunit("run") == Exit.PASS
+    assert "building first: mm/page_alloc.c edited" in kunit.printed()
+    assert kunit("run") == Exit.PASS
+    assert "nothing has changed" in kunit.printed()
 
 
 def test_repeat_stops_at_the_first_difference(kunit: Kunit) -> None:
