@@ -8,6 +8,7 @@
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
+#include <linux/vmstat.h>
 
 #include "fake_section.h"
 #include "mhp_validate.h"
@@ -127,6 +128,19 @@ void fake_skip_without_series(struct kunit *test, const char *why)
 {
 	if (!IS_ENABLED(CONFIG_MHP_SERIES))
 		kunit_skip(test, "CONFIG_MHP_SERIES is not set: %s", why);
+}
+
+/**
+ * fake_free_pages() - free pages of the system, those on per-CPU lists included
+ *
+ * Return: pages; nothing that was freed before is still on its way.
+ */
+unsigned long fake_free_pages(void)
+{
+	rcu_barrier();
+	kvfree_rcu_barrier();
+	drain_all_pages(NULL);
+	return global_zone_page_state(NR_FREE_PAGES);
 }
 
 /**

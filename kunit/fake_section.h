@@ -82,6 +82,7 @@ int fake_offline_pages(struct kunit *test, unsigned long pfn,
 /* Looking at what came of it */
 struct zone *fake_zone(enum zone_type type);
 bool fake_is_online(struct fake_range range);
+unsigned long fake_free_pages(void);
 unsigned long fake_nr_present_sections(struct fake_range range);
 
 #endif /* MHP_FAKE_SECTION_H */

@@ -8,8 +8,6 @@
 #include <linux/gfp.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
-#include <linux/rcupdate.h>
-#include <linux/vmstat.h>
 
 #include "fake_memmap.h"
 #include "fake_section.h"
@@ -257,15 +255,6 @@ static void remove_sections_in_any_order(struct kunit *test)
 
 #define CYCLES	32
 
-static unsigned long free_pages_settled(void)
-{
-	/* Usage maps are freed by RCU; then some free pages are on per-CPU lists. */
-	rcu_barrier();
-	kvfree_rcu_barrier();
-	drain_all_pages(NULL);
-	return global_zone_page_state(NR_FREE_PAGES);
-}
-
 /*
  * The first cycle takes page tables that are kept.  After that a loss of a page
  * in each cycle would be seen; others may allocate a little meanwhile.
@@ -280,9 +269,9 @@ static void readd_section_many_times_leaks_nothing(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, fake_memmap_add(test, pfn, PAGES_PER_SECTION, NULL), 0);
 		fake_memmap_remove(test, pfn, PAGES_PER_SECTION);
 		if (i == 0)
-			before = free_pages_settled();
+			before = fake_free_pages();
 	}
-	after = free_pages_settled();
+	after = fake_free_pages();
 	KUNIT_EXPECT_LT_MSG(test, (long)(before - after), CYCLES,
 			    "%lu free pages became %lu in %u cycles", before, after, CYCLES);
 }

@@ -8,6 +8,7 @@
 #include <asm/cpufeature.h>
 #include <asm/pgtable_types.h>
 
+#include "fake_section.h"
 #include "vmemmap_hole.h"
 
 #define PMD_PAGES	(PMD_SIZE / PAGE_SIZE)
@@ -44,7 +45,7 @@ static void expect_all_free(struct kunit *test, unsigned long free_pages)
 {
 	KUNIT_EXPECT_EQ(test, hole_level(hole_start()), PG_LEVEL_NONE);
 	KUNIT_EXPECT_FALSE(test, hole_has_pmd_table(hole_start()));
-	KUNIT_EXPECT_EQ(test, hole_free_pages(), free_pages);
+	KUNIT_EXPECT_EQ(test, fake_free_pages(), free_pages);
 }
 
 struct order {
@@ -97,7 +98,7 @@ static void walk_order(struct kunit *test, struct vmem_altmap *altmap)
 
 static void freed_with_last_user(struct kunit *test)
 {
-	unsigned long before = hole_free_pages();
+	unsigned long before = fake_free_pages();
 
 	walk_order(test, NULL);
 	expect_all_free(test, before);
@@ -106,7 +107,7 @@ static void freed_with_last_user(struct kunit *test)
 static void altmap_freed_with_last_user(struct kunit *test)
 {
 	struct vmem_altmap *altmap = hole_altmap(test, PMD_ORDER);
-	unsigned long before = hole_free_pages();
+	unsigned long before = fake_free_pages();
 
 	walk_order(test, altmap);
 	expect_all_free(test, before);
@@ -115,7 +116,7 @@ static void altmap_freed_with_last_user(struct kunit *test)
 /* A quarter that comes back is not taken for unused. */
 static void populated_again_after_free(struct kunit *test)
 {
-	unsigned long before = hole_free_pages();
+	unsigned long before = fake_free_pages();
 
 	use(test, 0, NULL);
 	use(test, 1, NULL);
@@ -130,7 +131,7 @@ static void populated_again_after_free(struct kunit *test)
 /* The memmap is never written to, as where the block never goes online. */
 static void untouched_user_keeps_it(struct kunit *test)
 {
-	unsigned long before = hole_free_pages();
+	unsigned long before = fake_free_pages();
 
 	hole_populate_huge(test, quarter(0), QUARTER, NULL);
 	hole_populate_huge(test, quarter(2), QUARTER, NULL);
@@ -146,7 +147,7 @@ static void untouched_user_keeps_it(struct kunit *test)
  */
 static void range_over_two_pmds(struct kunit *test)
 {
-	unsigned long before = hole_free_pages();
+	unsigned long before = fake_free_pages();
 
 	hole_populate_huge(test, quarter(2), 4 * QUARTER, NULL);
 	hole_expect_level(test, quarter(0), 2 * PMD_SIZE, PG_LEVEL_2M);

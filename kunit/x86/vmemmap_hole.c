@@ -5,14 +5,12 @@
 
 #include <linux/gfp.h>
 #include <linux/mm.h>
-#include <linux/rcupdate.h>
 #include <linux/sizes.h>
-#include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/vmstat.h>
 #include <asm/pgtable_types.h>
 #include <asm/set_memory.h>
 
+#include "fake_section.h"
 #include "vmemmap_hole.h"
 
 /*
@@ -30,19 +28,6 @@ unsigned long hole_start(void)
 }
 
 /**
- * hole_free_pages() - free pages of the system, those on per-CPU lists included
- *
- * Return: pages; nothing that was freed before is still on its way.
- */
-unsigned long hole_free_pages(void)
-{
-	rcu_barrier();
-	kvfree_rcu_barrier();
-	drain_all_pages(NULL);
-	return global_zone_page_state(NR_FREE_PAGES);
-}
-
-/**
  * hole_init() - a suite's init: the hole is empty
  * @test: the case that is about to run
  *
@@ -55,7 +40,7 @@ int hole_init(struct kunit *test)
 	/* What is allocated for good does not count: caches, the last line of the log. */
 	hole_populate_base(test, start, PAGE_SIZE, NULL);
 	hole_free(start, PAGE_SIZE, NULL);
-	hole_free_pages();
+	fake_free_pages();
 	KUNIT_EXPECT_FALSE(test, hole_has_pmd_table(start));
 	KUNIT_EXPECT_FALSE(test, hole_has_pmd_table(start + PUD_SIZE));
 	return 0;

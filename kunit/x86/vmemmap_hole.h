@@ -35,9 +35,6 @@ bool hole_has_pte_table(unsigned long addr);
 bool hole_has_pmd_table(unsigned long addr);
 bool hole_has_pud_table(unsigned long addr);
 
-/* Memory in use shows in it, page tables included */
-unsigned long hole_free_pages(void);
-
 void hole_fill(unsigned long start, unsigned long size, u8 pattern);
 void hole_expect_filled(struct kunit *test, unsigned long start, unsigned long size,
 			u8 pattern);

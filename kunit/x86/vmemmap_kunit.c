@@ -11,6 +11,8 @@
 #include <asm/cpufeature.h>
 #include <asm/pgtable_types.h>
 
+#include "fake_section.h"
+#include "self_hosted.h"
 #include "vmemmap_hole.h"
 
 #define PMD_PAGES	(PMD_SIZE / PAGE_SIZE)
@@ -25,13 +27,13 @@ static void need_pse(struct kunit *test)
 /* Mapped as one page, of the page allocator, and given back as one. */
 static void free_huge_gives_all_back(struct kunit *test)
 {
-	unsigned long start = hole_start(), before = hole_free_pages();
+	unsigned long start = hole_start(), before = fake_free_pages();
 
 	need_pse(test);
 	hole_populate_huge(test, start, PMD_SIZE, NULL);
 	hole_expect_level(test, start, PMD_SIZE, PG_LEVEL_2M);
 	/* The page and the PMD table; with five levels a PUD table, too. */
-	KUNIT_EXPECT_EQ(test, before - hole_free_pages(),
+	KUNIT_EXPECT_EQ(test, before - fake_free_pages(),
 			PMD_PAGES + 1 + pgtable_l5_enabled());
 	hole_fill(start, PMD_SIZE, 0xa5);
 	hole_expect_filled(test, start, PMD_SIZE, 0xa5);
@@ -39,23 +41,23 @@ static void free_huge_gives_all_back(struct kunit *test)
 	hole_free(start, PMD_SIZE, NULL);
 	hole_expect_level(test, start, PMD_SIZE, PG_LEVEL_NONE);
 	KUNIT_EXPECT_FALSE(test, hole_has_pmd_table(start));
-	KUNIT_EXPECT_EQ(test, hole_free_pages(), before);
+	KUNIT_EXPECT_EQ(test, fake_free_pages(), before);
 }
 
 static void free_base_pages_gives_all_back(struct kunit *test)
 {
-	unsigned long start = hole_start(), before = hole_free_pages();
+	unsigned long start = hole_start(), before = fake_free_pages();
 
 	hole_populate_base(test, start, PMD_SIZE, NULL);
 	hole_expect_level(test, start, PMD_SIZE, PG_LEVEL_4K);
-	KUNIT_EXPECT_EQ(test, before - hole_free_pages(),
+	KUNIT_EXPECT_EQ(test, before - fake_free_pages(),
 			PMD_PAGES + 2 + pgtable_l5_enabled());
 	hole_fill(start, PMD_SIZE, 0x3c);
 
 	hole_free(start, PMD_SIZE, NULL);
 	hole_expect_level(test, start, PMD_SIZE, PG_LEVEL_NONE);
 	KUNIT_EXPECT_FALSE(test, hole_has_pmd_table(start));
-	KUNIT_EXPECT_EQ(test, hole_free_pages(), before);
+	KUNIT_EXPECT_EQ(test, fake_free_pages(), before);
 }
 
 /*
@@ -64,7 +66,7 @@ static void free_base_pages_gives_all_back(struct kunit *test)
  */
 static void free_some_base_pages_keeps_pte_table(struct kunit *test)
 {
-	unsigned long start = hole_start(), before = hole_free_pages();
+	unsigned long start = hole_start(), before = fake_free_pages();
 	const unsigned long half = 4 * PAGE_SIZE;
 
 	hole_populate_base(test, start, 2 * half, NULL);
@@ -77,13 +79,13 @@ static void free_some_base_pages_keeps_pte_table(struct kunit *test)
 
 	hole_free(start + half, half, NULL);
 	KUNIT_EXPECT_FALSE(test, hole_has_pmd_table(start));
-	KUNIT_EXPECT_EQ(test, hole_free_pages(), before);
+	KUNIT_EXPECT_EQ(test, fake_free_pages(), before);
 }
 
 /* Two neighbours in one PMD table: it goes with the second of them. */
 static void free_one_huge_keeps_pmd_table(struct kunit *test)
 {
-	unsigned long start = hole_start(), before = hole_free_pages();
+	unsigned long start = hole_start(), before = fake_free_pages();
 
 	need_pse(test);
 	hole_populate_huge(test, start, 2 * PMD_SIZE, NULL);
@@ -95,13 +97,13 @@ static void free_one_huge_keeps_pmd_table(struct kunit *test)
 
 	hole_free(start + PMD_SIZE, PMD_SIZE, NULL);
 	KUNIT_EXPECT_FALSE(test, hole_has_pmd_table(start));
-	KUNIT_EXPECT_EQ(test, hole_free_pages(), before);
+	KUNIT_EXPECT_EQ(test, fake_free_pages(), before);
 }
 
 /* On both sides of the border of two PMD tables */
 static void free_across_pmd_tables(struct kunit *test)
 {
-	unsigned long border = hole_start() + PUD_SIZE, before = hole_free_pages();
+	unsigned long border = hole_start() + PUD_SIZE, before = fake_free_pages();
 	unsigned long start = border - PMD_SIZE;
 
 	need_pse(test);
@@ -111,7 +113,7 @@ static void free_across_pmd_tables(struct kunit *test)
 	hole_free(start, 2 * PMD_SIZE, NULL);
 	KUNIT_EXPECT_FALSE(test, hole_has_pmd_table(border - 1));
 	KUNIT_EXPECT_FALSE(test, hole_has_pmd_table(border));
-	KUNIT_EXPECT_EQ(test, hole_free_pages(), before);
+	KUNIT_EXPECT_EQ(test, fake_free_pages(), before);
 }
 
 /* The PUD table is freed with five levels, and kept with four. */
@@ -128,7 +130,7 @@ static void free_last_pud_by_levels(struct kunit *test)
 /* Two PMD tables in one PUD table, freed one after the other */
 static void free_one_pud_keeps_the_other(struct kunit *test)
 {
-	unsigned long start = hole_start(), before = hole_free_pages();
+	unsigned long start = hole_start(), before = fake_free_pages();
 
 	hole_populate_base(test, start, PAGE_SIZE, NULL);
 	hole_populate_base(test, start + PUD_SIZE, PAGE_SIZE, NULL);
@@ -138,7 +140,7 @@ static void free_one_pud_keeps_the_other(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, hole_has_pmd_table(start));
 	hole_expect_filled(test, start + PUD_SIZE, PAGE_SIZE, 0x42);
 	hole_free(start + PUD_SIZE, PAGE_SIZE, NULL);
-	KUNIT_EXPECT_EQ(test, hole_free_pages(), before);
+	KUNIT_EXPECT_EQ(test, fake_free_pages(), before);
 }
 
 /*
@@ -148,7 +150,7 @@ static void free_one_pud_keeps_the_other(struct kunit *test)
  */
 static void free_passes_over_what_is_not_there(struct kunit *test)
 {
-	unsigned long start = hole_start(), before = hole_free_pages();
+	unsigned long start = hole_start(), before = fake_free_pages();
 
 	need_pse(test);
 	hole_populate_huge(test, start + PMD_SIZE, PMD_SIZE, NULL);
@@ -156,16 +158,16 @@ static void free_passes_over_what_is_not_there(struct kunit *test)
 	hole_populate_base(test, start + 3 * PMD_SIZE + 3 * PAGE_SIZE, PAGE_SIZE, NULL);
 	hole_free(start, 2 * PUD_SIZE, NULL);
 	KUNIT_EXPECT_FALSE(test, hole_has_pmd_table(start));
-	KUNIT_EXPECT_EQ(test, hole_free_pages(), before);
+	KUNIT_EXPECT_EQ(test, fake_free_pages(), before);
 }
 
 static void free_of_nothing_changes_nothing(struct kunit *test)
 {
-	unsigned long start = hole_start(), before = hole_free_pages();
+	unsigned long start = hole_start(), before = fake_free_pages();
 
 	hole_free(start, PAGE_SIZE, NULL);
 	hole_free(start, 2 * PUD_SIZE, NULL);
-	KUNIT_EXPECT_EQ(test, hole_free_pages(), before);
+	KUNIT_EXPECT_EQ(test, fake_free_pages(), before);
 }
 
 /* Whether the entry of the top level is empty; with four levels that is a P4D. */
@@ -179,7 +181,7 @@ static bool top_is_none(unsigned long addr)
 /* Somewhere beyond the virtual memmap there are no page tables of any level. */
 static void free_without_top_level_changes_nothing(struct kunit *test)
 {
-	unsigned long start = ALIGN(VMEMMAP_START + 1, PGDIR_SIZE), before = hole_free_pages();
+	unsigned long start = ALIGN(VMEMMAP_START + 1, PGDIR_SIZE), before = fake_free_pages();
 
 	while (start < -2 * PGDIR_SIZE && !top_is_none(start))
 		start += PGDIR_SIZE;
@@ -187,14 +189,14 @@ static void free_without_top_level_changes_nothing(struct kunit *test)
 		kunit_skip(test, "every entry of the top level is taken");
 	hole_free(start, PGDIR_SIZE, NULL);
 	KUNIT_EXPECT_TRUE(test, top_is_none(start));
-	KUNIT_EXPECT_EQ(test, hole_free_pages(), before);
+	KUNIT_EXPECT_EQ(test, fake_free_pages(), before);
 }
 
 /* The page tables come from the system, all else from the altmap. */
 static void altmap_is_used_and_given_back(struct kunit *test)
 {
 	struct vmem_altmap *altmap = hole_altmap(test, PMD_ORDER + 1);
-	unsigned long start = hole_start(), before = hole_free_pages();
+	unsigned long start = hole_start(), before = fake_free_pages();
 
 	need_pse(test);
 	hole_populate_huge(test, start, 2 * PMD_SIZE, altmap);
@@ -202,7 +204,7 @@ static void altmap_is_used_and_given_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, altmap->align, 0);
 	KUNIT_EXPECT_EQ(test, hole_backing(start), altmap->base_pfn);
 	KUNIT_EXPECT_EQ(test, hole_backing(start + PMD_SIZE), altmap->base_pfn + PMD_PAGES);
-	KUNIT_EXPECT_EQ(test, before - hole_free_pages(), 1 + pgtable_l5_enabled());
+	KUNIT_EXPECT_EQ(test, before - fake_free_pages(), 1 + pgtable_l5_enabled());
 
 	hole_free(start + PMD_SIZE, PMD_SIZE, altmap);
 	KUNIT_EXPECT_EQ(test, altmap->alloc, PMD_PAGES);
@@ -210,14 +212,40 @@ static void altmap_is_used_and_given_back(struct kunit *test)
 	hole_free(start, PMD_SIZE, altmap);
 	KUNIT_EXPECT_EQ(test, altmap->alloc, 0);
 	hole_expect_level(test, start, PMD_SIZE, PG_LEVEL_NONE);
-	KUNIT_EXPECT_EQ(test, hole_free_pages(), before);
+	KUNIT_EXPECT_EQ(test, fake_free_pages(), before);
+}
+
+/*
+ * Memmap that its own section hosts, and nobody has the altmap any more: the
+ * pages lose their mark and are left alone, all of the PMD.
+ */
+static void free_of_marked_pages_leaves_them(struct kunit *test)
+{
+	struct vmem_altmap *altmap = hole_altmap(test, PMD_ORDER);
+	unsigned long i, start = hole_start(), before = fake_free_pages();
+
+	need_pse(test);
+	fake_skip_without_series(test, "PageVmemmap() marks pages that host their own memmap");
+	hole_populate_huge(test, start, PMD_SIZE, altmap);
+	for (i = 0; i < PMD_PAGES; i++)
+		__SetPageVmemmap(pfn_to_page(altmap->base_pfn + i));
+	hole_free(start, PMD_SIZE, NULL);
+	KUNIT_EXPECT_EQ(test, hole_level(start), PG_LEVEL_NONE);
+	for (i = 0; i < PMD_PAGES; i++) {
+		struct page *page = pfn_to_page(altmap->base_pfn + i);
+
+		KUNIT_EXPECT_FALSE_MSG(test, PageVmemmap(page) || PageReserved(page), "page %lu", i);
+		__ClearPageVmemmap(page);
+	}
+	KUNIT_EXPECT_EQ(test, altmap->alloc, PMD_PAGES);
+	KUNIT_EXPECT_EQ(test, fake_free_pages(), before);
 }
 
 /* There is no other memory to fall back to. */
 static void altmap_too_small_is_refused(struct kunit *test)
 {
 	struct vmem_altmap *altmap = hole_altmap(test, PMD_ORDER - 1);
-	unsigned long start = hole_start(), before = hole_free_pages();
+	unsigned long start = hole_start(), before = fake_free_pages();
 
 	need_pse(test);
 	KUNIT_EXPECT_EQ(test, vmemmap_populate_hugepages(start, start + PMD_SIZE, 0, altmap),
@@ -227,14 +255,14 @@ static void altmap_too_small_is_refused(struct kunit *test)
 	/* An empty PMD table stays for the next attempt; freeing the range frees it. */
 	hole_free(start, PMD_SIZE, altmap);
 	KUNIT_EXPECT_EQ(test, altmap->alloc, 0);
-	KUNIT_EXPECT_EQ(test, hole_free_pages(), before);
+	KUNIT_EXPECT_EQ(test, fake_free_pages(), before);
 }
 
 /* Less than the memmap of a section is mapped by base pages, not from an altmap. */
 static void populate_part_of_section_takes_base_pages(struct kunit *test)
 {
 	struct vmem_altmap *altmap = hole_altmap(test, PMD_ORDER);
-	unsigned long start = hole_start(), before = hole_free_pages();
+	unsigned long start = hole_start(), before = fake_free_pages();
 	unsigned long size = PAGES_PER_SUBSECTION * sizeof(struct page);
 
 	KUNIT_ASSERT_EQ(test, vmemmap_populate(start, start + size, 0, altmap), 0);
@@ -242,27 +270,27 @@ static void populate_part_of_section_takes_base_pages(struct kunit *test)
 	hole_expect_level(test, start + size, PAGE_SIZE, PG_LEVEL_NONE);
 	KUNIT_EXPECT_EQ(test, altmap->alloc, 0);
 	hole_free(start, size, NULL);
-	KUNIT_EXPECT_EQ(test, hole_free_pages(), before);
+	KUNIT_EXPECT_EQ(test, fake_free_pages(), before);
 }
 
 static void populate_section_by_cpu(struct kunit *test)
 {
 	unsigned long size = PAGES_PER_SECTION * sizeof(struct page);
-	unsigned long start = hole_start(), before = hole_free_pages();
+	unsigned long start = hole_start(), before = fake_free_pages();
 	bool pse = boot_cpu_has(X86_FEATURE_PSE);
 
 	KUNIT_ASSERT_EQ(test, vmemmap_populate(start, start + size, 0, NULL), 0);
 	hole_expect_level(test, start, size, pse ? PG_LEVEL_2M : PG_LEVEL_4K);
 	hole_free(start, size, NULL);
 	hole_expect_level(test, start, size, PG_LEVEL_NONE);
-	KUNIT_EXPECT_EQ(test, hole_free_pages(), before);
+	KUNIT_EXPECT_EQ(test, fake_free_pages(), before);
 }
 
 static void populate_section_with_altmap_by_cpu(struct kunit *test)
 {
 	struct vmem_altmap *altmap = hole_altmap(test, PMD_ORDER);
 	unsigned long size = PAGES_PER_SECTION * sizeof(struct page);
-	unsigned long start = hole_start(), before = hole_free_pages();
+	unsigned long start = hole_start(), before = fake_free_pages();
 	bool pse = boot_cpu_has(X86_FEATURE_PSE);
 
 	KUNIT_ASSERT_EQ(test, vmemmap_populate(start, start + size, 0, altmap),
@@ -270,13 +298,13 @@ static void populate_section_with_altmap_by_cpu(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, altmap->alloc, pse ? PMD_PAGES : 0);
 	hole_free(start, size, altmap);
 	KUNIT_EXPECT_EQ(test, altmap->alloc, 0);
-	KUNIT_EXPECT_EQ(test, hole_free_pages(), before);
+	KUNIT_EXPECT_EQ(test, fake_free_pages(), before);
 }
 
 /* What is mapped by base pages already gets more of them, and no huge page. */
 static void populate_huge_over_base_pages(struct kunit *test)
 {
-	unsigned long start = hole_start(), before = hole_free_pages();
+	unsigned long start = hole_start(), before = fake_free_pages();
 
 	need_pse(test);
 	hole_populate_base(test, start, PAGE_SIZE, NULL);
@@ -285,7 +313,7 @@ static void populate_huge_over_base_pages(struct kunit *test)
 	hole_expect_level(test, start, PMD_SIZE, PG_LEVEL_4K);
 	hole_expect_filled(test, start, PAGE_SIZE, 0x99);
 	hole_free(start, PMD_SIZE, NULL);
-	KUNIT_EXPECT_EQ(test, hole_free_pages(), before);
+	KUNIT_EXPECT_EQ(test, fake_free_pages(), before);
 }
 
 static struct kunit_case vmemmap_cases[] = {
@@ -300,6 +328,7 @@ static struct kunit_case vmemmap_cases[] = {
 	KUNIT_CASE(free_of_nothing_changes_nothing),
 	KUNIT_CASE(free_without_top_level_changes_nothing),
 	KUNIT_CASE(altmap_is_used_and_given_back),
+	KUNIT_CASE(free_of_marked_pages_leaves_them),
 	KUNIT_CASE(altmap_too_small_is_refused),
 	KUNIT_CASE(populate_part_of_section_takes_base_pages),
 	KUNIT_CASE(populate_section_by_cpu),
