@@ -14,13 +14,13 @@ from mhp.ktap import Finding
 from mhp.results import FAIL, PASS, SKIP, Case
 from mhp.verdict import Verdict
 
-GOOD = "one | x86_64 | quick | | -cpu max | a=1 'b c' | what for\ntwo | x86_64 | full | kasan | | | more\n"
+GOOD = "one | x86_64 | quick | | -cpu max | a=1 'b c' | what for\ntwo | x86_64 | full | small-page | | | more\n"
 
 
 def test_rows_are_flags() -> None:
     one, two = matrix.parse(f"# comment\n\n{GOOD}", "table")
     assert one.words(True) == ["--arch=x86_64", "--qemu_args=-cpu max", "--kernel_args=a=1", "--kernel_args=b c"]
-    assert two.words(False) == ["--arch=x86_64", "--config=kasan"] and two.build == "x86_64-kasan"
+    assert two.words(False) == ["--arch=x86_64", "--config=small-page"] and two.build == "x86_64-small-page"
 
 
 @pytest.mark.parametrize(("line", "why"), [
