@@ -74,6 +74,51 @@ static void put_back_target(struct folio *dst, unsigned long private)
 }
 
 /*
+ * Take what ZONE_MOVABLE has, until the page is among it.  For a pageblock that
+ * also holds what cannot move, which alloc_contig_range() refuses.  The last few
+ * pages of the zone cannot be had in this way.
+ */
+static int take_from_movable_zone(unsigned long pfn)
+{
+	struct zone *zone = page_zone(pfn_to_page(pfn));
+	unsigned long watermark[NR_WMARK];
+	struct page *page, *next;
+	LIST_HEAD(others);
+	int err = -EBUSY;
+
+	if (zone_idx(zone) != ZONE_MOVABLE)
+		return err;
+	/* Nothing is kept back, or other zones are asked for the last pages. */
+	memcpy(watermark, zone->_watermark, sizeof(watermark));
+	memset(zone->_watermark, 0, sizeof(watermark));
+	while (err) {
+		zone->watermark_boost = 0;
+		page = alloc_pages(GFP_HIGHUSER_MOVABLE | __GFP_NOWARN, 0);
+		if (!page)
+			break;
+		if (page_to_pfn(page) == pfn)
+			err = 0;
+		else
+			list_add(&page->lru, &others);
+		if (page_zone(page) != zone)
+			break;
+	}
+	list_for_each_entry_safe(page, next, &others, lru)
+		__free_page(page);
+	memcpy(zone->_watermark, watermark, sizeof(watermark));
+	return err;
+}
+
+/* A page on a per-CPU list counts as unmovable, and cannot be isolated. */
+static int take_page(unsigned long pfn)
+{
+	lru_add_drain_all();
+	if (!alloc_contig_range(pfn, pfn + 1, MIGRATE_MOVABLE, GFP_KERNEL))
+		return 0;
+	return take_from_movable_zone(pfn);
+}
+
+/*
  * Which page frame the page allocator hands out is nobody's to choose.  So the
  * wanted one is taken out of the page allocator and the page migrated to it.
  */
@@ -84,20 +129,24 @@ static int move_page_to(struct contents *c, unsigned int index, unsigned long pf
 	LIST_HEAD(list);
 	int err;
 
-	/* A page on a per-CPU list counts as unmovable, and cannot be isolated. */
-	lru_add_drain_all();
-	err = alloc_contig_range(pfn, pfn + 1, MIGRATE_MOVABLE, GFP_KERNEL);
+	folio = filemap_get_folio(c->file->f_mapping, index);
+	if (IS_ERR(folio))
+		return PTR_ERR(folio);
+	if (folio_pfn(folio) == pfn) {
+		folio_put(folio);
+		return 0;
+	}
+	folio_put(folio);
+
+	err = take_page(pfn);
 	if (err)
 		return err;
 	target = pfn_to_page(pfn);
 
+	/* That may have moved it. */
 	folio = filemap_get_folio(c->file->f_mapping, index);
-	if (IS_ERR(folio)) {
-		err = PTR_ERR(folio);
-	} else {
-		err = isolate_folio_to_list(folio, &list) ? 0 : -EBUSY;
-		folio_put(folio);
-	}
+	err = isolate_folio_to_list(folio, &list) ? 0 : -EBUSY;
+	folio_put(folio);
 	if (!err) {
 		err = migrate_pages(&list, take_target, put_back_target,
 				    (unsigned long)&target, MIGRATE_SYNC,
@@ -224,14 +273,16 @@ struct held *contents_hold(struct kunit *test, unsigned long pfn,
 			   unsigned long nr_pages)
 {
 	struct held *held = kunit_kzalloc(test, sizeof(*held), GFP_KERNEL);
+	int err;
 
 	KUNIT_ASSERT_NOT_NULL(test, held);
 	held->pfn = pfn;
 	held->nr_pages = nr_pages;
 	lru_add_drain_all();
-	KUNIT_ASSERT_EQ_MSG(test, alloc_contig_range(pfn, pfn + nr_pages, MIGRATE_MOVABLE,
-						     GFP_KERNEL), 0,
-			    "pfn %#lx-%#lx cannot be allocated", pfn, pfn + nr_pages - 1);
+	err = nr_pages == 1 ? take_page(pfn) :
+	      alloc_contig_range(pfn, pfn + nr_pages, MIGRATE_MOVABLE, GFP_KERNEL);
+	KUNIT_ASSERT_EQ_MSG(test, err, 0, "pfn %#lx-%#lx cannot be allocated", pfn,
+			    pfn + nr_pages - 1);
 	fake_add_action(test, release_pages_held, held);
 	return held;
 }

@@ -57,7 +57,7 @@ static void zone_span_too_short(struct kunit *test)
 {
 	struct zone *zone = fake_zone(ZONE_MOVABLE);
 
-	planted_online(test, 1);
+	planted_online(test, 2);
 	zone->spanned_pages -= pageblock_nr_pages;
 	planted_node()->node_spanned_pages -= pageblock_nr_pages;
 	planted_look(test);

@@ -138,7 +138,7 @@ static void free_page_list(struct list_head *pages)
  */
 static void allocator_finds_onlined_movable_zone(struct kunit *test)
 {
-	struct fake_range range = fake_range(test, 1);
+	struct fake_range range = fake_range(test, 4);
 	unsigned long nr, inside = 0;
 	LIST_HEAD(pages);
 

@@ -127,7 +127,7 @@ static void online_accounts_vmemmap_as_present_only(struct kunit *test)
  *	| VV  online | VV  online | VV  online |
  *
  * One after the other is offlined and removed; the memmap of those that stay is
- * written to after each.
+ * read after each.
  */
 static void remove_in_any_order(struct kunit *test)
 {
@@ -144,11 +144,8 @@ static void remove_in_any_order(struct kunit *test)
 		blocks_expect_absent(test, block);
 		gone[order->nth[i]] = true;
 		for (j = 0; j < 3; j++) {
-			if (gone[j])
-				continue;
-			self_hosted_expect(test, fake_block(test, range, j));
-			contents_release(test, contents_hold(test,
-				fake_block(test, range, j).pfn + range.nr_pages / 3 - 1, 1));
+			if (!gone[j])
+				self_hosted_expect(test, fake_block(test, range, j));
 		}
 	}
 }
@@ -186,7 +183,7 @@ static void remove_in_other_pieces_than_added(struct kunit *test)
 /* The last page before the first vmemmap page of the next host, and the first after */
 static void online_pages_are_usable(struct kunit *test)
 {
-	struct fake_range range = self_hosted_online(test, 2, MMOP_ONLINE_KERNEL);
+	struct fake_range range = self_hosted_online(test, 2, MMOP_ONLINE_MOVABLE);
 	unsigned long host = self_hosted_host(test), nr = self_hosted_vmemmap_pages(test);
 	struct held *last = contents_hold(test, range.pfn + host - 1, 1);
 	struct held *first = contents_hold(test, range.pfn + nr, 1);
@@ -217,10 +214,15 @@ static void offline_migrates_contents(struct kunit *test)
 
 static void offline_busy_restores_accounting(struct kunit *test)
 {
-	struct fake_range range = self_hosted_online(test, 1, MMOP_ONLINE_KERNEL);
 	struct mhp_state before, after;
-	struct held *held = contents_hold(test, range.pfn + range.nr_pages - 1, 1);
+	struct fake_range range;
+	struct held *held;
 
+	if (!pageblock_aligned(self_hosted_vmemmap_pages(test)) &&
+	    self_hosted_host(test) <= pageblock_nr_pages)
+		kunit_skip(test, "no pageblock without vmemmap pages to take a page from");
+	range = self_hosted_online(test, 1, MMOP_ONLINE_KERNEL);
+	held = contents_hold(test, range.pfn + range.nr_pages - 1, 1);
 	mhp_state_take(&before);
 	KUNIT_EXPECT_EQ(test, fake_offline(test, range), -EBUSY);
 	mhp_state_take(&after);

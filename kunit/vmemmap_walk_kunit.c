@@ -72,7 +72,8 @@ static void offline_pages_migrates_around_vmemmap_pages(struct kunit *test)
 	struct kmsg_dump_iter iter = {};
 	struct fake_range range = online(test, 3, ZONE_MOVABLE);
 	unsigned long first = range.pfn + self_hosted_vmemmap_pages(test);
-	unsigned long stride = (range.pfn + range.nr_pages - 1 - first) / (NR_CONTENTS - 1);
+	unsigned long end = range.pfn + range.nr_pages - range.nr_pages / 8;
+	unsigned long stride = (end - first) / NR_CONTENTS;
 	struct contents *contents = contents_fill(test, first, stride, NR_CONTENTS);
 
 	kmsg_dump_rewind(&iter);
