@@ -16,7 +16,7 @@
 /**
  * mhp_is_hosted_by() - whether a page's memmap is where its host would have it
  * @pfn: the page
- * @backing: the page that the beginning of its struct page is in
+ * @backing: a page that its struct page is in; it can reach into a second one
  */
 bool mhp_is_hosted_by(unsigned long pfn, unsigned long backing)
 {
@@ -26,7 +26,8 @@ bool mhp_is_hosted_by(unsigned long pfn, unsigned long backing)
 	if (!host || early_section(__pfn_to_section(pfn)))
 		return false;
 	start = ALIGN_DOWN(pfn, host);
-	return backing == start + PHYS_PFN(MHP_MEMMAP_BYTES(pfn - start));
+	return backing >= start + PHYS_PFN(MHP_MEMMAP_BYTES(pfn - start)) &&
+	       backing <= start + PHYS_PFN(MHP_MEMMAP_BYTES(pfn - start + 1) - 1);
 }
 
 static void note_backing(struct mhp_leaf *leaf, void *arg)
