@@ -5,7 +5,7 @@ A line of its changelog says who has to notice:
 
     Caught-by: SUITE.CASE         this case fails (for a case with parameters: with one of them)
     Caught-by: panic GLOB         the guest panics or dies while these cases run
-    Caught-by: report GLOB        a WARN or the like is in the log of these cases
+    Caught-by: report GLOB        memory is corrupted: a WARN, a failing case, or the guest dies of it
     Caught-by: hang GLOB          one of these cases never ends
 
 They are applied in a work tree of their own, so nothing here touches the user's.
@@ -28,7 +28,7 @@ from mhp.verdict import Verdict
 
 _DIRECTORY = "known-bad"
 _CAUGHT_BY = re.compile(r"^Caught-by: (?:(panic|report|hang) )?([\w.*]+)$", re.M)
-_ENDS = {"panic": (Exit.PANIC, Exit.UNFINISHED), "report": (Exit.REPORT, Exit.PANIC), "hang": (Exit.TIMEOUT,)}
+_ENDS = {"panic": (Exit.PANIC, Exit.UNFINISHED), "report": (Exit.REPORT, Exit.PANIC, Exit.UNFINISHED, Exit.FINDINGS), "hang": (Exit.TIMEOUT,)}
 _TIMEOUT_SECONDS = 60
 # A few cases take less than a second; what takes this long does not end.
 _HANG_SECONDS = 15
