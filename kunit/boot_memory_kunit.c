@@ -33,19 +33,37 @@ static void boot_memory_is_system_ram(struct kunit *test)
 
 struct boot_block {
 	struct fake_range range;
+	bool only_free;		/* look at blocks that nobody uses a page of */
 	bool found;
 };
 
+static bool is_free(unsigned long pfn, unsigned long end)
+{
+	while (pfn < end) {
+		struct page *page = pfn_to_online_page(pfn);
+
+		if (!page || !PageBuddy(page))
+			return false;
+		pfn += 1UL << page_private(page);
+	}
+	return true;
+}
 
 /*
  * Boot blocks often hold something unmovable, and which do differs from boot to
- * boot.  Offline the first one that lets itself be offlined.
+ * boot.  Offline the first one that lets itself be offlined.  A page that only
+ * looks movable would keep that waiting for ever, so free blocks come first.
  */
 static int try_offline(struct memory_block *mem, void *arg)
 {
+	unsigned long pfn = section_nr_to_pfn(mem->start_section_nr);
 	struct boot_block *block = arg;
 
-	if (mem->state != MEM_ONLINE || device_offline(&mem->dev))
+	if (mem->state != MEM_ONLINE)
+		return 0;
+	if (block->only_free && !is_free(pfn, pfn + PHYS_PFN(memory_block_size_bytes())))
+		return 0;
+	if (device_offline(&mem->dev))
 		return 0;
 	block->range.start = PFN_PHYS(section_nr_to_pfn(mem->start_section_nr));
 	block->range.size = memory_block_size_bytes();
@@ -58,10 +76,13 @@ static int try_offline(struct memory_block *mem, void *arg)
 
 static void boot_block_offline_online(struct kunit *test)
 {
-	struct boot_block block = {};
+	struct boot_block block = { .only_free = true };
 
 	lock_device_hotplug();
 	walk_memory_blocks(0, PFN_PHYS(max_pfn), &block, try_offline);
+	block.only_free = false;
+	if (!block.found)
+		walk_memory_blocks(0, PFN_PHYS(max_pfn), &block, try_offline);
 	unlock_device_hotplug();
 	mhp_validate(test, "device_offline of a boot block");
 	KUNIT_ASSERT_TRUE_MSG(test, block.found, "no boot block could go offline");
