@@ -122,12 +122,15 @@ def _check_config(job: Job) -> None:
                        + "\n".join(str(item) for item in missing))
 
 
-def _build_error(job: Job, finished: Finished) -> MhpError:
-    """Upstream stopped before a guest was started: why?"""
+def _build_error(job: Job, finished: Finished, built: bool = True) -> MhpError:
+    """Upstream stopped before a guest was seen to start: why? built: it was asked to build first."""
     if finished.ended.status == 2:
         return MhpError(Exit.USAGE, "upstream's kunit.py does not take this command line, see above")
     if finished.ended.status in (127, 126):
         return MhpError(Exit.MISSING_TOOL, f"{upstream.PYTHON} cannot be started")
+    if not built:
+        return MhpError(Exit.UNFINISHED, "the run ended before its guest had a log; upstream's kunit.py: exit "
+                        f"status {finished.ended.status}\n{upstream.shown_errors(finished.ended.errors)}")
     if missing := _lost(job):
         return MhpError(Exit.CONFIG, f"{job.build.config} is not what was asked for:\n"
                         + "\n".join(str(item) for item in missing))
@@ -159,7 +162,7 @@ def boot(job: Job, build_first: bool, *, quiet: bool = False, rest: Sequence[str
         if finished.booted:
             unchanged.record(job.build, job.arch, before)
     if not finished.booted:
-        raise _build_error(job, finished)
+        raise _build_error(job, finished, build_first)
     _check_config(job)
     return _judge(job, finished, own_json)
 
@@ -190,7 +193,7 @@ def _isolated(job: Job, build_first: bool) -> Verdict:
         if build_first:
             job.build.finished()
         if not finished.booted:
-            raise _build_error(job, finished)
+            raise _build_error(job, finished, build_first)
         if build_first:
             unchanged.record(job.build, job.arch, before)
         listing.seek(0)

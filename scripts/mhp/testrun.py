@@ -79,7 +79,7 @@ def _summary(lines: Sequence[str], problems: Sequence[str], skips: Sequence[str]
         print(f"skipped: {log.printable(skip)}")
     if len(skips) > _SKIPS_SHOWN:
         print(f"skipped: {len(skips) - _SKIPS_SHOWN} more")
-    for problem in problems:
-        print(f"failed: {log.printable(problem)}")
     for line in lines:
         print(line)
+    for problem in problems:
+        print(f"failed: {log.printable(problem)}")

@@ -51,7 +51,9 @@ class Stopped:
         self.process = subprocess.Popen([KUNIT, "exec", "--timeout=2"], text=True, env={**os.environ, "HOME": str(home)},
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         end = time.monotonic() + 30
-        while not (guests := pids_of(self.kernel)):
+        # Upstream makes the log after it has started the guest; before that a death has other words.
+        log = tree.build / "um" / "test.log"
+        while not (guests := pids_of(self.kernel)) or not log.exists():
             assert time.monotonic() < end and self.process.poll() is None, "no guest"
         self.guest = guests[0]
         os.kill(self.guest, signal.SIGSTOP)
