@@ -78,12 +78,13 @@ def _run(context: Context, name: str, argv: Sequence[str | Path]) -> tuple[int, 
     return ended.status, f"{tail}\n    all of it: {path}"
 
 
-def _pytest(directory: Path, ignore: Sequence[Path] = ()) -> Callable[[Context], Outcome]:
+def _pytest(directory: Path, ignore: Sequence[Path] = (), workers: str = "auto") -> Callable[[Context], Outcome]:
+    """The tests of a directory. workers: for pytest-xdist; "0" where tests share a build directory."""
     def work(context: Context) -> Outcome:
         report = context.output / f"{directory.name}.xml"
         report.unlink(missing_ok=True)
         status, tail = _run(context, f"pytest-{directory.name}", [
-            "/usr/bin/python3", "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider",
+            "/usr/bin/python3", "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", workers,
             f"--rootdir={directory}", f"--junitxml={report}", *(f"--ignore={path}" for path in ignore), directory])
         if not report.exists():
             return Outcome(Counts(0, 1), (f"pytest ended with status {status}:\n{tail}",))
@@ -266,7 +267,7 @@ def parts() -> list[Part]:
              Part("deaths", "guests", "guests that must die, and of what", _deaths(tests / "deaths.toml")),
              Part("boots", "guests", f"{BOOTS} boots give {BOOTS} equal verdicts", _repeated)]
     if any(guests.glob("test_*.py")):
-        found.append(Part("guest", "guests", "tests that need a built kernel", _pytest(guests)))
+        found.append(Part("guest", "guests", "tests that need a built kernel", _pytest(guests, workers="0")))
     return [*found, *_config_parts(), *_matrix_parts(),
             Part("known-bad", "guests", "faults put back, one by one: the suites catch each", _known_bad),
             Part("stock", "guests", "upstream's default run, with and without the shims", _stock)]
