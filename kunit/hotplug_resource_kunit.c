@@ -13,6 +13,7 @@
 #include "permutations.h"
 
 #define DRIVER_NAME	"System RAM (mhp_kunit)"
+#define OTHER_NAME	"System RAM (mhp_kunit, too)"
 
 static int add_driver_managed(struct kunit *test, struct fake_range range,
 			      const char *name, mhp_t flags)
@@ -110,22 +111,26 @@ static void resources_merge_in_any_order(struct kunit *test)
 }
 
 /*
- *	| mergeable | not | mergeable | of a driver, mergeable |
+ *	| mergeable | not | mergeable | of a driver, mergeable | of another one |
  */
 static void resources_of_another_kind_do_not_merge(struct kunit *test)
 {
-	struct fake_range range = fake_range(test, 4);
+	struct fake_range range = fake_range(test, 5);
 	const unsigned long merge = IORESOURCE_SYSRAM_MERGEABLE;
 
 	KUNIT_ASSERT_EQ(test, fake_add(test, fake_block(test, range, 1), MHP_NONE), 0);
 	KUNIT_ASSERT_EQ(test, fake_add(test, fake_block(test, range, 0), MHP_MERGE_RESOURCE), 0);
 	KUNIT_ASSERT_EQ(test, add_driver_managed(test, fake_block(test, range, 3), DRIVER_NAME,
 						 MHP_MERGE_RESOURCE), 0);
+	KUNIT_ASSERT_EQ(test, add_driver_managed(test, fake_block(test, range, 4), OTHER_NAME,
+						 MHP_MERGE_RESOURCE), 0);
 	KUNIT_ASSERT_EQ(test, fake_add(test, fake_block(test, range, 2), MHP_MERGE_RESOURCE), 0);
 	blocks_expect_resource(test, fake_block(test, range, 0), "System RAM", merge);
 	blocks_expect_resource(test, fake_block(test, range, 1), "System RAM", 0);
 	blocks_expect_resource(test, fake_block(test, range, 2), "System RAM", merge);
 	blocks_expect_resource(test, fake_block(test, range, 3), DRIVER_NAME,
+			       IORESOURCE_SYSRAM_DRIVER_MANAGED | merge);
+	blocks_expect_resource(test, fake_block(test, range, 4), OTHER_NAME,
 			       IORESOURCE_SYSRAM_DRIVER_MANAGED | merge);
 }
 
