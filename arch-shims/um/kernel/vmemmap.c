@@ -5,22 +5,23 @@
  */
 
 #include <linux/bootmem_info.h>
+#include <linux/log2.h>
 #include <linux/memory_hotplug.h>
 #include <linux/memremap.h>
 #include <linux/mm.h>
+#include <linux/slab.h>
 #include <asm/pgalloc.h>
 #include <asm/tlbflush.h>
 #include <hotplug.h>
 #include <mem_user.h>
 #include <os.h>
 
-static pte_t *vmemmap_pte(unsigned long addr)
+static pmd_t *vmemmap_pmd(unsigned long addr)
 {
 	pgd_t *pgd = pgd_offset_k(addr);
 	p4d_t *p4d;
 	pud_t *pud;
 	pmd_t *pmd;
-	pte_t *pte;
 
 	if (!pgd_present(*pgd))
 		return NULL;
@@ -31,10 +32,15 @@ static pte_t *vmemmap_pte(unsigned long addr)
 	if (!pud_present(*pud))
 		return NULL;
 	pmd = pmd_offset(pud, addr);
-	if (!pmd_present(*pmd))
-		return NULL;
-	pte = pte_offset_kernel(pmd, addr);
-	return pte_present(*pte) ? pte : NULL;
+	return pmd_present(*pmd) ? pmd : NULL;
+}
+
+static pte_t *vmemmap_pte(unsigned long addr)
+{
+	pmd_t *pmd = vmemmap_pmd(addr);
+	pte_t *pte = pmd ? pte_offset_kernel(pmd, addr) : NULL;
+
+	return pte && pte_present(*pte) ? pte : NULL;
 }
 
 /* Pages from @addr on that are not mapped yet and contiguous in memory, in bytes. */
@@ -82,6 +88,69 @@ static int vmemmap_map(unsigned long start, unsigned long end)
 	return 0;
 }
 
+static pte_t *vmemmap_pte_alloc(unsigned long addr, int node)
+{
+	pgd_t *pgd = vmemmap_pgd_populate(addr, node);
+	p4d_t *p4d = pgd ? vmemmap_p4d_populate(pgd, addr, node) : NULL;
+	pud_t *pud = p4d ? vmemmap_pud_populate(p4d, addr, node) : NULL;
+	pmd_t *pmd = pud ? vmemmap_pmd_populate(pud, addr, node) : NULL;
+
+	return pmd ? pte_offset_kernel(pmd, addr) : NULL;
+}
+
+/*
+ * Pages that follow each other in memory, as many as there are to be had up to
+ * @max: the host needs one mapping for all of them, and one for each otherwise.
+ */
+static struct page *alloc_run(int node, unsigned long max, unsigned long *nr)
+{
+	int order = min_t(int, ilog2(max), MAX_PAGE_ORDER);
+	struct page *page = NULL;
+
+	for (; order > 0 && !page; order--) {
+		page = alloc_pages_node(node, GFP_NOWAIT | __GFP_NOWARN, order);
+		*nr = 1UL << order;
+	}
+	if (page)
+		split_page(page, ilog2(*nr));
+	return page;
+}
+
+/* Each page of a run stands for itself; those that are not needed go back. */
+static int populate_run(unsigned long addr, int node, struct page *page, unsigned long nr)
+{
+	struct page *end = page + nr;
+	int err = 0;
+
+	for (; page < end; page++, addr += PAGE_SIZE) {
+		pte_t *pte = err ? NULL : vmemmap_pte_alloc(addr, node);
+
+		if (!pte)
+			err = -ENOMEM;
+		if (pte && pte_none(*pte))
+			set_pte_at(&init_mm, addr, pte, pfn_pte(page_to_pfn(page), PAGE_KERNEL));
+		else
+			__free_page(page);
+	}
+	return err;
+}
+
+/* As vmemmap_populate_basepages(), in runs where that is possible. */
+static int populate_runs(unsigned long start, unsigned long end, int node)
+{
+	unsigned long addr, nr;
+	int err = 0;
+
+	for (addr = start; addr < end && !err; addr += nr << PAGE_SHIFT) {
+		struct page *page = alloc_run(node, (end - addr) >> PAGE_SHIFT, &nr);
+
+		if (!page)
+			return vmemmap_populate_basepages(addr, end, node, NULL);
+		err = populate_run(addr, node, page, nr);
+	}
+	return err;
+}
+
 /**
  * vmemmap_populate() - back a range of the vmemmap with memory
  * @start: first byte, an address in the vmemmap
@@ -104,7 +173,10 @@ int __meminit vmemmap_populate(unsigned long start, unsigned long end, int node,
 	if (err)
 		return err;
 
-	err = vmemmap_populate_basepages(start, end, node, altmap);
+	if (altmap || !slab_is_available())
+		err = vmemmap_populate_basepages(start, end, node, altmap);
+	else
+		err = populate_runs(start, end, node);
 	if (err)
 		return err;
 
@@ -112,14 +184,21 @@ int __meminit vmemmap_populate(unsigned long start, unsigned long end, int node,
 }
 
 #ifdef CONFIG_MEMORY_HOTPLUG
+/* What memblock gave out is Reserved. */
+static void free_boot_or_buddy(struct page *page)
+{
+	if (PageReserved(page))
+		free_reserved_page(page);
+	else
+		__free_page(page);
+}
+
 static void free_vmemmap_page(struct page *page, struct vmem_altmap *altmap)
 {
 	if (altmap)
 		vmem_altmap_free(altmap, 1);
-	else if (PageReserved(page))
-		free_reserved_page(page);
 	else
-		__free_page(page);
+		free_boot_or_buddy(page);
 }
 
 static void vmemmap_sync(unsigned long start, unsigned long end)
@@ -143,6 +222,26 @@ static bool hosts_itself(unsigned long start, unsigned long end)
 	return false;
 }
 
+/* A table without entries maps nothing, and the host has nothing to unmap. */
+static void free_empty_table(unsigned long addr)
+{
+	pmd_t *pmd = vmemmap_pmd(addr);
+	struct page *table;
+	pte_t *pte;
+	int i;
+
+	if (!pmd)
+		return;
+	pte = pte_offset_kernel(pmd, addr & PMD_MASK);
+	for (i = 0; i < PTRS_PER_PTE; i++)
+		if (!pte_none(pte[i]))
+			return;
+	table = pmd_page(*pmd);
+	pmd_clear(pmd);
+	pmd_mkuptodate(*pmd);
+	free_boot_or_buddy(table);
+}
+
 /**
  * vmemmap_free() - unmap a range of the vmemmap and free what backs it
  * @start: first byte, an address in the vmemmap
@@ -153,7 +252,7 @@ static bool hosts_itself(unsigned long start, unsigned long end)
  * of it is freed, so that a struct page that is read too late faults instead of
  * being read from a mapping that the host still holds.  A range that hosts its
  * own memmap is unmapped page by page, each before the next one is looked at.
- * Page tables are kept, as they are for vmalloc.
+ * Page tables that have become empty are freed; directories are kept.
  */
 void __ref vmemmap_free(unsigned long start, unsigned long end,
 			struct vmem_altmap *altmap)
@@ -183,5 +282,7 @@ void __ref vmemmap_free(unsigned long start, unsigned long end,
 			vmemmap_sync(addr, addr + PAGE_SIZE);
 		free_vmemmap_page(page, altmap);
 	}
+	for (addr = start; addr < end; addr = pmd_addr_end(addr, end))
+		free_empty_table(addr);
 }
 #endif /* CONFIG_MEMORY_HOTPLUG */
