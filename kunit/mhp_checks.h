@@ -142,14 +142,17 @@ void check_vmemmap_marks(struct mhp_ctx *ctx);
 bool mhp_is_hosted_by(unsigned long pfn, unsigned long backing);
 
 /**
- * struct mhp_leaf - a mapping in the virtual memmap
+ * struct mhp_leaf - mappings in the virtual memmap that follow each other, as
+ *		     does what backs them
  * @addr: first byte
  * @size: bytes
- * @pfn: first page of what backs it
+ * @unit: bytes of each mapping; there are @size / @unit of them
+ * @pfn: first page of what backs them
  */
 struct mhp_leaf {
 	unsigned long addr;
 	unsigned long size;
+	unsigned long unit;
 	unsigned long pfn;
 };
 

@@ -35,20 +35,42 @@ struct walk {
 static void found_leaf(struct walk *walk, unsigned long addr, unsigned long size, pte_t pte)
 {
 	const unsigned long start = ALIGN_DOWN(addr, size);
-	struct mhp_leaf leaf = { .addr = start, .size = size, .pfn = pte_pfn(pte) };
+	struct mhp_leaf leaf = {
+		.addr = start, .size = size, .unit = size, .pfn = pte_pfn(pte),
+	};
 
 	walk->fn(&leaf, walk->arg);
 }
 
+/* How many entries from @pte on map pages that follow each other, up to @max */
+static unsigned long run_length(pte_t *pte, unsigned long max)
+{
+	pte_t want = ptep_get(pte);
+	unsigned long nr = 0;
+
+	do {
+		want = pte_next_pfn(want);
+	} while (++nr < max && pte_same(ptep_get(pte + nr), want));
+	return nr;
+}
+
+/* There are very many of these, so those that follow each other are one leaf. */
 static void walk_ptes(struct walk *walk, pmd_t *pmd, unsigned long addr, unsigned long end)
 {
 	pte_t *pte = pte_offset_kernel(pmd, addr);
+	unsigned long nr;
 
-	for (; addr < end; addr += PAGE_SIZE, pte++) {
+	for (; addr < end; addr += nr * PAGE_SIZE, pte += nr) {
+		struct mhp_leaf leaf = { .addr = addr, .unit = PAGE_SIZE };
 		pte_t entry = ptep_get(pte);
 
-		if (pte_present(entry))
-			found_leaf(walk, addr, PAGE_SIZE, entry);
+		nr = 1;
+		if (!pte_present(entry))
+			continue;
+		nr = run_length(pte, (end - addr) / PAGE_SIZE);
+		leaf.size = nr * PAGE_SIZE;
+		leaf.pfn = pte_pfn(entry);
+		walk->fn(&leaf, walk->arg);
 	}
 }
 
@@ -100,7 +122,7 @@ static void walk_p4ds(struct walk *walk, pgd_t *pgd, unsigned long addr, unsigne
  * mhp_walk_memmap() - call a function for what is mapped of the memmap
  * @pfn: first page whose struct page is looked for
  * @end_pfn: page after the last one
- * @fn: called for each mapping, at whatever level
+ * @fn: called for mappings at whatever level, several at once where it can be
  * @arg: its last argument
  *
  * The caller holds mem_hotplug_lock: these page tables change under it only.
@@ -123,7 +145,7 @@ void mhp_walk_memmap(unsigned long pfn, unsigned long end_pfn, mhp_leaf_fn_t *fn
 
 /**
  * mhp_walk_whole_memmap() - mhp_walk_memmap() of all pages there can be
- * @fn: called for each mapping, at whatever level
+ * @fn: called for mappings at whatever level, several at once where it can be
  * @arg: its last argument
  */
 void mhp_walk_whole_memmap(mhp_leaf_fn_t *fn, void *arg)
@@ -132,8 +154,8 @@ void mhp_walk_whole_memmap(mhp_leaf_fn_t *fn, void *arg)
 }
 
 /**
- * mhp_count_leaf() - add the bytes of a mapping up; for mhp_walk_memmap()
- * @leaf: the mapping
+ * mhp_count_leaf() - add the bytes of mappings up; for mhp_walk_memmap()
+ * @leaf: the mappings
  * @arg: an unsigned long
  */
 void mhp_count_leaf(struct mhp_leaf *leaf, void *arg)

@@ -62,7 +62,19 @@ static void report_stale(struct mapping *mapping)
 	mapping->stale_end = 0;
 }
 
-static void mapping_leaf(struct mhp_leaf *leaf, void *arg)
+/* Calls @fn for each mapping of several. */
+static void call_units(const struct mhp_leaf *leaf, mhp_leaf_fn_t *fn, void *arg)
+{
+	struct mhp_leaf unit = *leaf;
+
+	unit.size = leaf->unit;
+	for (; unit.addr < leaf->addr + leaf->size; unit.addr += unit.unit) {
+		fn(&unit, arg);
+		unit.pfn += PHYS_PFN(unit.unit);
+	}
+}
+
+static void mapping_unit(struct mhp_leaf *leaf, void *arg)
 {
 	unsigned long pfn = SUBSECTION_ALIGN_DOWN(first_pfn_of(leaf));
 	const unsigned long last = last_pfn_of(leaf);
@@ -83,6 +95,23 @@ static void mapping_leaf(struct mhp_leaf *leaf, void *arg)
 		mapping->stale_backing = leaf->pfn;
 	}
 	mapping->stale_end = last + 1;
+}
+
+/* Most often all of it has to be mapped. */
+static void mapping_leaf(struct mhp_leaf *leaf, void *arg)
+{
+	const unsigned long first = SUBSECTION_ALIGN_DOWN(first_pfn_of(leaf));
+	const unsigned long end = SUBSECTION_ALIGN_UP(last_pfn_of(leaf) + 1);
+	struct mapping *mapping = arg;
+	unsigned long pfn;
+
+	for (pfn = first; pfn < end; pfn += PAGES_PER_SUBSECTION) {
+		if (has_memmap(mapping, pfn))
+			continue;
+		call_units(leaf, mapping_unit, mapping);
+		return;
+	}
+	mapping->mapped += overlap(leaf, first, end);
 }
 
 /* Names the sub-sections that are not mapped; slow. */
@@ -146,20 +175,39 @@ static bool is_in_altmap(const struct vmem_altmap *altmap, unsigned long pfn)
 	       pfn < altmap->base_pfn + altmap->reserve + altmap->free;
 }
 
-/* What the memmap of a section may be backed by */
+/* What the memmap of pages [pfn, end_pfn) may be backed by */
 struct home {
 	struct mhp_ctx *ctx;
-	unsigned long section_nr;	/* of which the rest tells */
+	unsigned long pfn;
+	unsigned long end_pfn;
 	struct vmem_altmap *altmap;
 	bool bare;
+	bool early;
+	unsigned long backing;	/* a sub-section, */
+	bool backing_online;	/* and whether it is online */
 };
+
+/* Sub-sections of one section can belong to several devices. */
+static void look_up_extent(struct home *home, unsigned long pfn)
+{
+	struct mem_section *ms = __pfn_to_section(pfn);
+
+	if (early_section(ms) || online_section(ms)) {
+		home->pfn = SECTION_ALIGN_DOWN(pfn);
+		home->end_pfn = home->pfn + PAGES_PER_SECTION;
+	} else {
+		home->pfn = SUBSECTION_ALIGN_DOWN(pfn);
+		home->end_pfn = home->pfn + PAGES_PER_SUBSECTION;
+	}
+}
 
 static void look_up_home(struct home *home, unsigned long pfn)
 {
 	struct memory_block *mem = find_memory_block(pfn_to_section_nr(pfn));
 	struct dev_pagemap *pgmap = NULL;
 
-	home->section_nr = pfn_to_section_nr(pfn);
+	look_up_extent(home, pfn);
+	home->early = early_section(__pfn_to_section(pfn));
 	home->bare = mhp_is_bare(pfn);
 	home->altmap = NULL;
 	if (mem) {
@@ -173,47 +221,72 @@ static void look_up_home(struct home *home, unsigned long pfn)
 	}
 }
 
-static void backing_leaf(struct mhp_leaf *leaf, void *arg)
+/* Neighbours are of the same sub-section, mostly. */
+static struct page *online_page(struct home *home, unsigned long pfn)
 {
-	unsigned long pfn = first_pfn_of(leaf);
+	if (home->backing != SUBSECTION_ALIGN_DOWN(pfn)) {
+		home->backing = SUBSECTION_ALIGN_DOWN(pfn);
+		home->backing_online = pfn_to_online_page(pfn);
+	}
+	return home->backing_online ? pfn_to_page(pfn) : NULL;
+}
+
+static void backing_unit(struct mhp_leaf *leaf, void *arg)
+{
+	const unsigned long pfn = first_pfn_of(leaf), nr = pfn_to_section_nr(pfn);
 	struct home *home = arg;
 	struct page *page;
-
-	/* Sub-sections of one section can belong to several devices. */
-	if (pfn_to_section_nr(pfn) != home->section_nr ||
-	    (!early_section(__pfn_to_section(pfn)) && !online_section_nr(home->section_nr)))
-		look_up_home(home, pfn);
 
 	if (home->altmap) {
 		if (!is_in_altmap(home->altmap, leaf->pfn))
 			mhp_violation(home->ctx,
 				      "%s: the memmap of pfn %#lx is in pfn %#lx, outside of its altmap (pfn %#lx-%#lx)",
-				      section_name(home->section_nr).s, pfn, leaf->pfn,
+				      section_name(nr).s, pfn, leaf->pfn,
 				      home->altmap->base_pfn + home->altmap->reserve,
 				      home->altmap->base_pfn + home->altmap->reserve +
 				      home->altmap->free - 1);
 		return;
 	}
 	/* Whether it may be there, check_vmemmap_marks() tells. */
-	if (mhp_is_hosted_by(pfn, leaf->pfn))
+	if (!home->early && mhp_is_hosted_by(pfn, leaf->pfn))
 		return;
 	/* A test that adds sections itself may bring an altmap, and does not tell. */
 	if (home->bare && mhp_is_bare(leaf->pfn))
 		return;
-	page = pfn_to_online_page(leaf->pfn);
+	page = online_page(home, leaf->pfn);
 	if (!page)
 		mhp_violation(home->ctx,
 			      "%s: the memmap of pfn %#lx is in pfn %#lx, which is not online",
-			      section_name(home->section_nr).s, pfn, leaf->pfn);
+			      section_name(nr).s, pfn, leaf->pfn);
 	else if (PageBuddy(page))
 		mhp_violation(home->ctx, "%s: the memmap of pfn %#lx is in pfn %#lx, which is free",
-			      section_name(home->section_nr).s, pfn, leaf->pfn);
+			      section_name(nr).s, pfn, leaf->pfn);
+}
+
+/* In pieces of one home each */
+static void backing_leaf(struct mhp_leaf *leaf, void *arg)
+{
+	const unsigned long end = leaf->addr + leaf->size;
+	struct mhp_leaf piece = *leaf;
+	struct home *home = arg;
+
+	while (piece.addr < end) {
+		unsigned long pfn = first_pfn_of(&piece), home_end;
+
+		if (pfn < home->pfn || pfn >= home->end_pfn)
+			look_up_home(home, pfn);
+		home_end = (unsigned long)pfn_to_page(home->end_pfn);
+		piece.size = min(ALIGN(home_end - piece.addr, piece.unit), end - piece.addr);
+		call_units(&piece, backing_unit, home);
+		piece.addr += piece.size;
+		piece.pfn += PHYS_PFN(piece.size);
+	}
 }
 
 /* The memmap is in pages that are in use, or in the altmap it was given. */
 void check_vmemmap_backing(struct mhp_ctx *ctx)
 {
-	struct home home = { .ctx = ctx, .section_nr = -1 };
+	struct home home = { .ctx = ctx, .backing = -1 };
 
 	if (mhp_memmap_can_be_walked())
 		mhp_walk_whole_memmap(backing_leaf, &home);
