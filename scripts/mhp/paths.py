@@ -7,6 +7,8 @@ build/ (or $MHP_BUILD) holds, for each base `ID` (`v6.12`, or a user's tree):
     build/ID/state.json    what it was prepared from
     build/ID/um/           a kernel build directory, one for each architecture and config
     build/ID/um-NAME/      the same for kunit/configs/NAME.config
+    build/ID/um-gcov/      the same for scripts/coverage, and um-gcov-NAME
+    build/ID/coverage/     its reports
     build/ID/check/        scripts/check: reports, cache, a work tree and objects of the build tier
     build/src/             kernel sources as they were fetched
     build/tmp/             files of the run that is under way

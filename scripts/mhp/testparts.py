@@ -21,6 +21,7 @@ from pathlib import Path
 
 from mhp import guard, known_bad, log, matrix, paths, repeat, stock, upstream
 from mhp.arch import directives
+from mhp.coverage import command as coverage
 from mhp.exits import Exit, MhpError
 from mhp.progress import Progress, say
 from mhp.results import Counts
@@ -29,6 +30,7 @@ from mhp.tree import PreparedTree
 BOOTS = 40
 _LIMIT_SECONDS = 3 * 3600
 _OUTPUT_LINES = 40
+_COVERAGE_CASES = 4
 
 
 @dataclass(frozen=True)
@@ -210,6 +212,19 @@ def _deaths(table: Path) -> Callable[[Context], Outcome]:
     return work
 
 
+def _coverage(context: Context) -> Outcome:
+    """A case for each threshold, and one for the exclusions and the run itself."""
+    report = context.tree.build / "coverage" / coverage.SUMMARY
+    report.unlink(missing_ok=True)
+    status, tail = _run(context, "coverage", ["/usr/bin/python3", "-B", paths.SCRIPTS / "coverage", *context.flags])
+    if not report.exists():
+        return Outcome(Counts(failed=1), (tail,))
+    problems = json.loads(report.read_bytes())["problems"]
+    if status and not problems:
+        problems = [f"exit status {status}"]
+    return Outcome(Counts(max(0, _COVERAGE_CASES - len(problems)), len(problems)), (*problems, tail) if problems else ())
+
+
 def _known_bad(context: Context) -> Outcome:
     counts, problems = known_bad.check(context.tree, tell=say)
     return Outcome(counts, tuple(problems))
@@ -269,6 +284,7 @@ def parts() -> list[Part]:
     if any(guests.glob("test_*.py")):
         found.append(Part("guest", "guests", "tests that need a built kernel", _pytest(guests, workers="0")))
     return [*found, *_config_parts(), *_matrix_parts(),
+            Part("coverage", "guests", "gcov: what the suites reach of the scope and of the series", _coverage),
             Part("known-bad", "guests", "faults put back, one by one: the suites catch each", _known_bad),
             Part("stock", "guests", "upstream's default run, with and without the shims", _stock)]
 

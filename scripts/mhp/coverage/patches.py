@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The series' own lines: which patch each is from, and whether it can run, and did."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mhp.check import regions
+from mhp.coverage.functions import functions
+from mhp.coverage.model import Lines
+from mhp.git import Git
+
+_BLAMED = re.compile(r"^([0-9a-f]{40,64}) \d+ (\d+) (\d+)$", re.M)
+_UNCOMMITTED = "not committed"
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A commit of the series, or what is not committed yet; number counts from 1."""
+
+    number: int
+    commit: str
+    subject: str
+
+
+@dataclass
+class Own:
+    """A patch's lines by file: those that are executable, and code that no configuration compiles."""
+
+    patch: Patch
+    executable: dict[str, list[int]] = field(default_factory=dict)
+    uncompiled: dict[str, list[int]] = field(default_factory=dict)
+
+
+def patches(git: Git, below: str) -> list[Patch]:
+    """The commits above `below`, and one more for what is not committed."""
+    text = git.text("log", "--reverse", "--topo-order", "--format=%H %s", f"{below}..HEAD")
+    rows = [line.partition(" ") for line in text.splitlines()]
+    found = [Patch(number, commit, subject) for number, (commit, _space, subject) in enumerate(rows, 1)]
+    return [*found, Patch(len(found) + 1, "0" * len(below), _UNCOMMITTED)]
+
+
+def touched(git: Git, below: str) -> list[str]:
+    """The source files that differ from `below`, with what is not committed."""
+    names = git.names("diff", "-z", "--name-only", "--no-renames", "--diff-filter=AM", below)
+    return sorted(name for name in names if name.endswith((".c", ".h")))
+
+
+def blame(git: Git, below: str, name: str) -> dict[int, str]:
+    """Line number to commit, for the lines of a file as it is on disk that came after `below`."""
+    text = git.text("blame", "--incremental", "-w", f"^{below}", "--", name)
+    found: dict[int, str] = {}
+    for match in _BLAMED.finditer(text):
+        commit, first, count = match[1], int(match[2]), int(match[3])
+        if commit != below:
+            found.update((number, commit) for number in range(first, first + count))
+    return found
+
+
+def uncompiled(text: str, lines: Lines) -> set[int]:
+    """The lines of code in a file that nothing has compiled, to judge by what is executable around them.
+
+    That is a function without an executable line, and what stands between two preprocessor conditionals in one
+    without an executable line there. A file without any data is such a function from end to end. Code outside of
+    functions declares, and never counts.
+    """
+    said = regions.lines(text)
+    found: set[int] = set()
+    for function in functions(text):
+        inside = range(function.first, function.last + 1)
+        groups: dict[int, list[int]] = {}
+        for number in inside:
+            groups.setdefault(said[number - 1].region, []).append(number)
+        for group in groups.values():
+            if not any(number in lines for number in group):
+                found.update(number for number in group if said[number - 1].code)
+    return found
+
+
+def attribute(git: Git, below: str, data: Mapping[str, Lines]) -> list[Own]:
+    """Each patch with its lines."""
+    own = {patch.commit: Own(patch) for patch in patches(git, below)}
+    assert git.worktree
+    for name in touched(git, below):
+        text = (git.worktree / name).read_text(encoding="utf-8", errors="replace")
+        lines = data.get(name, {})
+        nothing = uncompiled(text, lines)
+        for number, commit in sorted(blame(git, below, name).items()):
+            if number in lines:
+                own[commit].executable.setdefault(name, []).append(number)
+            elif number in nothing:
+                own[commit].uncompiled.setdefault(name, []).append(number)
+    return [one for one in own.values() if one.patch.subject != _UNCOMMITTED or one.executable or one.uncompiled]
