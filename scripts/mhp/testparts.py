@@ -87,7 +87,8 @@ def _pytest(directory: Path, ignore: Sequence[Path] = (), workers: str = "auto")
         report.unlink(missing_ok=True)
         status, tail = _run(context, f"pytest-{directory.name}", [
             "/usr/bin/python3", "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", workers,
-            f"--rootdir={directory}", f"--junitxml={report}", *(f"--ignore={path}" for path in ignore), directory])
+            f"--rootdir={paths.SCRIPTS / 'tests'}", f"--junitxml={report}",
+            *(f"--ignore={path}" for path in ignore), directory])
         if not report.exists():
             return Outcome(Counts(0, 1), (f"pytest ended with status {status}:\n{tail}",))
         return _pytest_outcome(report, status, tail)
