@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from mhp import basetree, fastbuild, guard, paths, unchanged, upstream
+from mhp import basetree, fastbuild, guard, paths, steptimes, unchanged, upstream
 from mhp.builddir import BuildDir
 from mhp.exits import Exit, MhpError
 from mhp.kbuild import Records
@@ -214,6 +214,18 @@ class Bench:
             prepared.seconds.append(time.monotonic() - start)
         self.overhead = own
 
+    def hotplug(self) -> None:
+        """Add, online, offline, remove: with the series, both ways, against the kernel without it."""
+        say("add, online, offline, remove, with the series and without it")
+        base, series = steptimes.measure(self.tree, self.runs)
+        for step in steptimes.STEPS:
+            theirs = self._row(f"{step} a memory block: without the series")
+            theirs.seconds += [time / 1e6 for time in steptimes.column(base, steptimes.ELSEWHERE, step)]
+            for where in (steptimes.ELSEWHERE, steptimes.SELF_HOSTED):
+                ours = self._row(f"{step} a memory block: series, {where}")
+                ours.seconds += [time / 1e6 for time in steptimes.column(series, where, step)]
+                self.ratios.append(Ratio(ours, theirs, steptimes.WANTED))
+
     def check(self) -> None:
         """scripts/check's quick tier on our own series, with nothing and with everything in its cache."""
         say("scripts/check")
@@ -232,11 +244,16 @@ def machine() -> dict[str, str]:
             "load at the start": " ".join(f"{load:.1f}" for load in os.getloadavg())}
 
 
+def shown(seconds: float) -> str:
+    """Eight columns wide; below a tenth of a second in ms."""
+    return f"{seconds:8.2f}" if seconds >= 0.1 else f"{seconds * 1000:5.2f} ms"
+
+
 def table(bench: Bench, about: dict[str, str]) -> list[str]:
     """The rows for people."""
     lines = [f"{name}: {value}" for name, value in about.items()] + [""]
     lines.append(f"{'seconds':52} {'median':>8} {'least':>8} {'most':>8} {'runs':>5}")
-    lines += [f"{row.name:52} {row.median:8.2f} {min(row.seconds):8.2f} {max(row.seconds):8.2f} "
+    lines += [f"{row.name:52} {shown(row.median)} {shown(min(row.seconds))} {shown(max(row.seconds))} "
               f"{len(row.seconds):5}" for row in bench.rows]
     lines.append("")
     for ratio in bench.ratios:
@@ -267,6 +284,7 @@ def run(kdir: Path | None, runs: int, scratch: bool) -> int:
         bench.from_scratch()
     bench.loop()
     bench.steps()
+    bench.hotplug()
     bench.check()
     print("\n".join(table(bench, about)))
     result = paths.build_root() / _JSON

@@ -14,8 +14,11 @@ from mhp.progress import Progress
 from mhp.tree import PreparedTree, read_state
 
 
-def ensure(tree: PreparedTree, name: str, commit: str, what: str) -> PreparedTree:
-    """Make the tree, or move it to the commit; all that was changed in it is lost. what: for people."""
+def ensure(tree: PreparedTree, name: str, commit: str, what: str, made_from: state.State | None = None) -> PreparedTree:
+    """Make the tree, or move it to the commit; all that was changed in it is lost.
+
+    what: for people. made_from: what the commit was made from, when it is not what `tree` was.
+    """
     place = tree.build / name
     side = PreparedTree(tree.id, place / "linux", place, tree.base, tree.origin)
     with locked(place):
@@ -32,7 +35,7 @@ def ensure(tree: PreparedTree, name: str, commit: str, what: str) -> PreparedTre
                     shutil.rmtree(side.path, ignore_errors=True)
                     tree.git.check("worktree", "add", "--quiet", "--force", "--force", "--detach", side.path, commit)
                 (place / "complete").touch()
-        state.save(place, read_state(tree))
+        state.save(place, made_from or read_state(tree))
     return side
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mhp import bench
+from mhp import bench, steptimes
 from mhp.bench import Ratio, Row
 from mhp.exits import Exit, MhpError
 
@@ -57,3 +57,25 @@ def test_failing_command_is_not_measured(tmp_path: Path) -> None:
     with pytest.raises(MhpError, match="cannot measure: this ended with status 3") as caught:
         bench.timed(["sh", "-c", "echo why; exit 3"], tmp_path, tmp_path / "out")
     assert caught.value.status == Exit.FINDINGS and "why" in str(caught.value)
+
+
+def _times_log(*steps: str) -> str:
+    return "\n".join(f"    # cycle_memmap_elsewhere: memmap elsewhere: {step} takes 2500 ns, median of 3" for step in steps)
+
+
+def test_times_of_steps_are_read_from_the_log() -> None:
+    times = steptimes.read(_times_log(*steptimes.STEPS) + "\n    # cycle_memmap_self_hosted: memmap self-hosted: "
+                           "online takes 1000 ns, median of 3\n")
+    assert steptimes.column([times, times], steptimes.ELSEWHERE, "remove") == [2.5, 2.5]
+    assert steptimes.column([times], steptimes.SELF_HOSTED, "online") == [1.0]
+    assert steptimes.column([times], steptimes.SELF_HOSTED, "add") == []
+
+
+def test_log_without_a_step_is_an_error() -> None:
+    with pytest.raises(MhpError, match="offline, remove") as caught:
+        steptimes.read(_times_log("add", "online"))
+    assert caught.value.status == Exit.NOTHING_RAN
+
+
+def test_short_times_are_shown_in_ms() -> None:
+    assert (bench.shown(12.345), bench.shown(0.00095)) == ("   12.35", " 0.95 ms")
