@@ -55,9 +55,15 @@ def decide_in(options: Options, tree: PreparedTree) -> Verdict:
         return decided
 
 
+def build_in(options: Options, tree: PreparedTree) -> None:
+    """`build` of a tree as it is; nothing is printed but progress. Raises MhpError when it does not build."""
+    build = upstream.build_dir(options, tree)
+    with locked(build.path):
+        _build_only(Job(options, tree, build), quiet=True)
+
+
 def _work(job: Job) -> int:
     if job.options.subcommand in ("config", "build"):
-        _check_tools(job)
         _build_only(job)
         return Exit.PASS
     return _tell(job, _decide(job))
@@ -95,11 +101,13 @@ def _must_build(job: Job) -> bool:
     return not building.fast(job, before, found)
 
 
-def _build_only(job: Job) -> None:
+def _build_only(job: Job, quiet: bool = False) -> None:
     """`config` or `build`."""
+    _check_tools(job)
     before = building.key(job)
     building.begin_make(job)
-    finished = upstream.call(job, job.options.subcommand, job.options.rest)
+    finished = upstream.call(job, job.options.subcommand, job.options.rest,
+                             stdout=subprocess.DEVNULL if quiet else None)
     job.build.finished()
     if finished.ended.status:
         raise _build_error(job, finished)

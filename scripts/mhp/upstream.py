@@ -90,7 +90,8 @@ class Job:
         Ours are the architecture's, the fragments, and that the tree holds the series: the cases that need it then run.
         """
         ours = self.kunitconfigs == [paths.KUNITCONFIG]
-        lines = ["CONFIG_MHP_SERIES=y"] if ours and read_state(self.tree).part("mm") else []
+        made_from = read_state(self.tree)
+        lines = ["CONFIG_MHP_SERIES=y"] if ours and made_from.series and made_from.part("mm") else []
         if ours and self.target.known:
             lines += kconfig.fragment_lines(self.target.base)
         for name in self.options.configs:
