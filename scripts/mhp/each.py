@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from mhp import kunit_run, options, sidetree
 from mhp.exits import Exit, MhpError
+from mhp.lock import locked
 from mhp.progress import say
 from mhp.results import Counts
 from mhp.state import Link, State
@@ -38,8 +39,10 @@ def check(tree: PreparedTree, arch: str, names: Sequence[str] = (),
     problems = []
     with using(tree):
         todo = prefixes(read_state(tree), names)
-        if not todo:
-            raise MhpError(Exit.NOTHING_RAN, "there is no series on top: `scripts/series apply`")
+    if not todo:
+        raise MhpError(Exit.NOTHING_RAN, "there is no series on top: `scripts/series apply`")
+    # The prepared tree is free meanwhile: the commits are there, whatever becomes of it.
+    with locked(tree.build / _DIRECTORY / "run"):
         for number, (link, made_from) in enumerate(todo, 1):
             began = time.monotonic()
             say(f"[{number}/{len(todo)}] {link.name}")
