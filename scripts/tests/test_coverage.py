@@ -4,6 +4,7 @@
 import shutil
 import subprocess
 import xml.etree.ElementTree as xml
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,8 @@ def test_functions_and_their_lines() -> None:
 
 def test_code_that_nothing_compiles() -> None:
     assert patches.uncompiled(SOURCE, lines({3: 1, 6: 1, 7: 0, 11: 1, 21: 1})) == {9, 15, 16, 17, 18}
+    merged = patches.uncompiled(SOURCE, lines({3: 1, 6: 1, 11: 1, 21: 1}))
+    assert merged == {7, 9, 15, 16, 17, 18}, "a statement without a counter is told"
 
 
 @pytest.mark.parametrize("read, text, said", [
@@ -68,7 +71,8 @@ def test_code_that_nothing_compiles() -> None:
     (scope.read_thresholds, "lines 95\n", ":1: not"), (scope.read_thresholds, "lines 99 95\n", ":1: not"),
     (scope.read_thresholds, "lines 90 95\n", "nothing about branches, series"),
     (scope.read_runs, "m68k -\n", ":1: not `um"), (scope.read_runs, "", "names no run")])
-def test_files_that_are_wrong_are_refused(read, text: str, said: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_files_that_are_wrong_are_refused(read: Callable[[Path], object], text: str, said: str,
+                                          tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text(text)
     with pytest.raises(MhpError) as caught:

@@ -64,7 +64,7 @@ def count(run: Run, tree: PreparedTree, objects: Sequence[str], glob: str, jobs:
     gcov.remove(build.path)
     decided = kunit_run.decide_in(asked, tree)
     if decided.status != Exit.PASS:
-        for line in verdict.summary(decided, log_path=str(build.log), repeat=f"scripts/kunit.py {' '.join(words[:2])}"):
+        for line in verdict.summary(decided, log_path=str(build.log), repeat="scripts/coverage"):
             say(line)
     if decided.status not in _WITH_DATA:
         raise MhpError(decided.status, f"{run.name}: there is no coverage: gcov's data is written when the guest halts, "

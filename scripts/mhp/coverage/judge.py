@@ -60,8 +60,17 @@ class Judged:
     @property
     def series(self) -> Sum:
         """The executable lines of the series."""
-        return sum_lines(self.data[name][number] for own in self.own for name, numbers in own.executable.items()
-                         for number in numbers)
+        return sum_lines(self._own_lines)
+
+    @property
+    def series_branches(self) -> Sum:
+        """Their branches."""
+        return sum_branches(self._own_lines)
+
+    @property
+    def _own_lines(self) -> list[Line]:
+        return [self.data[name][number] for own in self.own for name, numbers in own.executable.items()
+                for number in numbers]
 
 
 class _Excluding:

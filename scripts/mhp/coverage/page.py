@@ -34,7 +34,7 @@ def page(judged: Judged, texts: Mapping[str, Sequence[str]], about: str) -> str:
 <h1>Coverage of the series</h1><p>{_text(about)}. <a href="html/index.html">The whole scope, file by file</a></p>
 {problems}{notes}{_patches(judged)}
 <p class="key"><span style="background:var(--hit)">ran</span><span style="background:var(--miss)">never ran</span>
-<span style="background:var(--off)">no run compiles it</span>Lines of other origin are grey.</p>
+<span style="background:var(--off)">no counter: not compiled, constant or merged</span>Lines of other origin are grey.</p>
 {"".join(_file(judged, name, texts[name]) for name in names)}
 </body></html>
 """
@@ -55,7 +55,7 @@ def _patches(judged: Judged) -> str:
                     f"</td><td class=n>{sum(line.count > 0 for line in mine)}</td>{cells}<td class=n>{off or ''}</td></tr>")
     head = "".join(f"<th>{_text(one)}</th>" for one in where)
     return ("<table class=sum><tr><th></th><th>patch</th><th>executable</th><th>reached</th>"
-            f"{head}<th>not compiled</th></tr>{''.join(rows)}</table>")
+            f"{head}<th>no counter</th></tr>{''.join(rows)}</table>")
 
 
 def _file(judged: Judged, name: str, text: Sequence[str]) -> str:

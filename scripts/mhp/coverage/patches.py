@@ -11,6 +11,9 @@ from mhp.coverage.model import Lines
 from mhp.git import Git
 
 _BLAMED = re.compile(r"^([0-9a-f]{40,64}) \d+ (\d+) (\d+)$", re.M)
+# The beginning of a statement, not of a declaration.
+_STATEMENT = re.compile(r"\s+(?:(?:return|goto|break|continue)\b|(?:if|while|for|switch) \(|\*?\w+\(|"
+                        r"[\w.>\[\]-]+ (?:[-+*/%&|^]|<<|>>)?= |[\w.>\[\]-]+(?:\+\+|--);)")
 _UNCOMMITTED = "not committed"
 
 
@@ -58,12 +61,13 @@ def blame(git: Git, below: str, name: str) -> dict[int, str]:
 
 
 def uncompiled(text: str, lines: Lines) -> set[int]:
-    """The lines of code in a file that nothing has compiled, to judge by what is executable around them.
+    """The lines of code in a file that no object has, to judge by what is executable around them.
 
     That is a function without an executable line, and what stands between two preprocessor conditionals in one
-    without an executable line there. A file without any data is such a function from end to end. Code outside of
-    functions declares, and never counts.
+    without an executable line there; and a statement of which the compiler has left nothing, because its condition
+    is constant. Code outside of functions declares, and never counts.
     """
+    written = text.splitlines()
     said = regions.lines(text)
     found: set[int] = set()
     for function in functions(text):
@@ -74,7 +78,16 @@ def uncompiled(text: str, lines: Lines) -> set[int]:
         for group in groups.values():
             if not any(number in lines for number in group):
                 found.update(number for number in group if said[number - 1].code)
+            found.update(number for number in group if number not in lines and said[number - 1].code
+                         and _begins(written, number))
     return found
+
+
+def _begins(written: list[str], number: int) -> bool:
+    """Whether a statement begins in a line, and not only goes on."""
+    before = written[number - 2].rstrip() if number > 1 else ""
+    ended = before == "" or before.endswith((";", "{", "}", ")", ":", "*/", "else"))
+    return ended and bool(_STATEMENT.match(written[number - 1]))
 
 
 def attribute(git: Git, below: str, data: Mapping[str, Lines]) -> list[Own]:

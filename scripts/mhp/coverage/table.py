@@ -54,6 +54,7 @@ def _patches(judged: Judged) -> Iterator[str]:
         by_target = "  ".join(f"{sum(bool(line.counts.get(name)) for line in mine):10}" for name in where)
         yield f"{own.patch.number:3} {own.patch.subject[:56]:56}  {sum_lines(mine)}  {by_target}"
     yield f"{'all':60}  {judged.series}"
+    yield f"{'their branches':60}  {judged.series_branches}"
 
 
 def _unreached(judged: Judged, texts: Mapping[str, Sequence[str]]) -> Iterator[str]:
@@ -69,7 +70,8 @@ def _unreached(judged: Judged, texts: Mapping[str, Sequence[str]]) -> Iterator[s
     missing = [(own, name, numbers) for own in judged.own for name, numbers in own.uncompiled.items()]
     if missing:
         yield ""
-        yield "code of the series that no run compiles, and that counts as neither reached nor not:"
+        yield ("code of the series without a counter: no run compiles it, its condition is constant, or gcc merges it with "
+               "another line, such as a return; it counts as neither reached nor not:")
         for own, name, numbers in missing:
             yield f"  {name}:{ranges(numbers)}: patch {own.patch.number}"
 
