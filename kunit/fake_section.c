@@ -131,6 +131,17 @@ void fake_skip_without_series(struct kunit *test, const char *why)
 }
 
 /**
+ * fake_skip_if_allocations_are_recorded() - skip a case that looks for the loss of a few pages
+ * @test: the running case; it ends here where each allocation makes others
+ */
+void fake_skip_if_allocations_are_recorded(struct kunit *test)
+{
+	if (IS_ENABLED(CONFIG_DEBUG_KMEMLEAK) || IS_ENABLED(CONFIG_PAGE_OWNER) ||
+	    IS_ENABLED(CONFIG_KASAN_GENERIC))
+		kunit_skip(test, "kmemleak, page_owner and KASAN take pages for what they record");
+}
+
+/**
  * fake_free_pages() - free pages of the system, those on per-CPU lists included
  *
  * Return: pages; nothing that was freed before is still on its way.

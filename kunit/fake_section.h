@@ -56,6 +56,7 @@ void fake_add_action(struct kunit *test, fake_action_t *fn, void *arg);
 void fake_release_action(struct kunit *test, fake_action_t *fn, void *arg);
 
 void fake_skip_without_series(struct kunit *test, const char *why);
+void fake_skip_if_allocations_are_recorded(struct kunit *test);
 
 struct fake_range fake_range(struct kunit *test, unsigned int nr_blocks);
 struct fake_range fake_block(struct kunit *test, struct fake_range range,

@@ -166,6 +166,7 @@ unsigned long mhp_mapped_memmap(void);
 
 /* Counters of memmap pages: mhp_vmstat.c */
 void check_memmap_counters(struct mhp_ctx *ctx);
+bool mhp_memmap_is_countable(void);
 void mhp_memmap_counters(unsigned long *pages, unsigned long *boot_pages);
 void mhp_expected_memmap(unsigned long *pages, unsigned long *boot_pages);
 

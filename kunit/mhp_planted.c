@@ -7,6 +7,7 @@
 #include <linux/mm.h>
 #include <linux/string.h>
 
+#include "mhp_checks.h"
 #include "mhp_planted.h"
 
 static struct mhp_violations found;
@@ -74,6 +75,8 @@ void planted_expect_set(struct kunit *test, const char *const *checks, int nr)
 
 	for (i = 0; i < nr; i++) {
 		if (has_found(checks[i]))
+			continue;
+		if (!strcmp(checks[i], "memmap_counters") && !mhp_memmap_is_countable())
 			continue;
 		KUNIT_FAIL(test, "%s has found nothing", checks[i]);
 		right = false;

@@ -12,6 +12,7 @@
 #include <linux/vmstat.h>
 #include <asm/tlbflush.h>
 
+#include "mhp_checks.h"
 #include "mhp_planted.h"
 
 static void nothing_planted(struct kunit *test)
@@ -191,9 +192,7 @@ static void vmemmap_backing_in_a_free_page(struct kunit *test)
 
 static void memmap_counters_off_by_one(struct kunit *test)
 {
-	if (IS_ENABLED(CONFIG_PAGE_EXTENSION) ||
-	    IS_ENABLED(CONFIG_ARCH_WANT_OPTIMIZE_DAX_VMEMMAP) ||
-	    !IS_ALIGNED(PAGES_PER_SUBSECTION * sizeof(struct page), PAGE_SIZE))
+	if (!mhp_memmap_is_countable())
 		kunit_skip(test, "the counters are not exact with this configuration");
 	memmap_pages_add(1);
 	planted_look(test);

@@ -102,8 +102,8 @@ void mhp_expected_memmap(unsigned long *pages, unsigned long *boot_pages)
 	}
 }
 
-/* Where the number of pages follows from the number of sub-sections */
-static bool is_countable(void)
+/* Whether the number of pages follows from the number of sub-sections */
+bool mhp_memmap_is_countable(void)
 {
 	/* page_ext counts here too. */
 	if (IS_ENABLED(CONFIG_PAGE_EXTENSION))
@@ -120,7 +120,7 @@ void check_memmap_counters(struct mhp_ctx *ctx)
 {
 	unsigned long want, want_boot;
 
-	if (!is_countable())
+	if (!mhp_memmap_is_countable())
 		return;
 	mhp_expected_memmap(&want, &want_boot);
 	want += mhp_boot.memmap_extra;
