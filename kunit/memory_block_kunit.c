@@ -70,6 +70,44 @@ static void phys_index_tells_where_block_is(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, id * memory_block_size_bytes(), range.start);
 }
 
+/* Only s390 ever said anything else. */
+static void phys_device_is_zero(struct kunit *test)
+{
+	struct fake_range range = fake_range(test, 1);
+
+	KUNIT_ASSERT_EQ(test, fake_add(test, range, MHP_NONE), 0);
+	KUNIT_EXPECT_STREQ(test, sysfs_read(test, BLOCK "/phys_device", block_id(range)), "0");
+}
+
+#ifdef CONFIG_ARCH_MEMORY_PROBE
+static int probe_at(struct kunit *test, u64 address)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%#llx", address);
+	return sysfs_write(test, text, MEMORY "/probe");
+}
+
+static void probe_adds_one_block(struct kunit *test)
+{
+	struct fake_range range = fake_range(test, 2);
+
+	KUNIT_EXPECT_EQ(test, probe_at(test, range.start), 0);
+	mhp_validate(test, "probe");
+	KUNIT_EXPECT_STREQ(test, get_state(test, range), "offline");
+	KUNIT_EXPECT_FALSE(test, sysfs_exists(test, BLOCK, block_id(range) + 1));
+	KUNIT_EXPECT_EQ(test, probe_at(test, range.start), -EEXIST);
+}
+
+static void probe_of_unaligned_address_is_refused(struct kunit *test)
+{
+	struct fake_range range = fake_range(test, 2);
+
+	KUNIT_EXPECT_EQ(test, probe_at(test, range.start + PAGE_SIZE), -EINVAL);
+	KUNIT_EXPECT_FALSE(test, sysfs_exists(test, BLOCK, block_id(range)));
+}
+#endif
+
 static void removable_says_what_kernel_can(struct kunit *test)
 {
 	struct fake_range range = fake_range(test, 1);
@@ -184,6 +222,11 @@ static struct kunit_case memory_block_cases[] = {
 	KUNIT_CASE(block_size_bytes_is_that_of_blocks),
 	KUNIT_CASE(block_has_directory_while_it_is_there),
 	KUNIT_CASE(phys_index_tells_where_block_is),
+	KUNIT_CASE(phys_device_is_zero),
+#ifdef CONFIG_ARCH_MEMORY_PROBE
+	KUNIT_CASE(probe_adds_one_block),
+	KUNIT_CASE(probe_of_unaligned_address_is_refused),
+#endif
 	KUNIT_CASE(removable_says_what_kernel_can),
 	KUNIT_CASE(valid_zones_of_offline_block),
 	KUNIT_CASE(valid_zones_of_online_block),

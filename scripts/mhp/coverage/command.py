@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """scripts/coverage: build with gcov, run, count, judge, report."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -59,7 +60,8 @@ def count(run: Run, tree: PreparedTree, objects: Sequence[str], glob: str, jobs:
              f'--kconfig_add=CONFIG_UML_GCOV_OBJECTS="{" ".join(objects)}"',
              *(f"--kernel_args={arg}" for arg in run.kernel_args), *([f"--jobs={jobs}"] if jobs else []),
              *([glob] if glob else [])]
-    asked = options.parse(words)
+    # What an error says to repeat is this command.
+    asked = dataclasses.replace(options.parse(words), typed=(glob,) if glob else ())
     build = upstream.build_dir(asked, tree)
     gcov.remove(build.path)
     decided = kunit_run.decide_in(asked, tree)

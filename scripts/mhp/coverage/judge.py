@@ -105,7 +105,8 @@ def judge(tree: Path, data: Data, own: Sequence[Own], scope: Scope, exclusions: 
     texts = {name: (tree / name).read_text(encoding="utf-8", errors="replace") for name in sorted(wanted)
              if (tree / name).is_file()}
     left = {name: excluding.apply(name, text, data.get(name, {})) for name, text in texts.items()}
-    files = [_file(name, texts[name], left[name], scope) for name in scope.files if name in texts]
+    files = [_file(name, scope.functions(name, texts[name]), left[name], data.get(name, {}))
+             for name in scope.files if name in texts]
     own = [_without(one, left) for one in own]
     unreached = sorted({(name, number) for one in own for name, numbers in one.executable.items()
                         for number in numbers if not left[name][number].count})
@@ -116,10 +117,11 @@ def judge(tree: Path, data: Data, own: Sequence[Own], scope: Scope, exclusions: 
     return judged
 
 
-def _file(name: str, text: str, lines: Lines, scope: Scope) -> File:
+def _file(name: str, chosen: Sequence[Function], lines: Lines, everything: Lines) -> File:
+    """everything: with the lines that are excluded."""
     file = File(name)
-    chosen = scope.functions(name, text)
-    compiled = {one.name for one in chosen if any(number in lines for number in range(one.first, one.last + 1))}
+    compiled = {one.name for one in chosen
+                if any(number in everything for number in range(one.first, one.last + 1))}
     for one in chosen:
         mine = {number: lines[number] for number in range(one.first, one.last + 1) if number in lines}
         if mine:
