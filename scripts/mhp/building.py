@@ -30,7 +30,7 @@ def key(job: Job) -> unchanged.Key:
               str(job.options.seen.alltests)]
     cross = job.cross_compile
     make = [*job.make_options, *job.options.seen.make_options, cross]
-    return unchanged.key(job.tree.git, asked, make, compiler.programs(make, cross), upstream.environment())
+    return unchanged.key(job.tree.git, asked, make, compiler.programs(make, cross), job.environment())
 
 
 def change(job: Job, now: unchanged.Key) -> Change | None:
@@ -125,7 +125,7 @@ def failed(job: Job, errors: bytes) -> MhpError:
 def _environment(job: Job) -> dict[str, str]:
     """The environment in which make runs commands; asked from make once after each build of its own."""
     path = job.build.path / fastbuild.ENVIRONMENT
-    ours = upstream.environment()
+    ours = job.environment()
     known = fastbuild.load_environment(path, ours)
     if known is not None:
         return known

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mhp import compiler, guard, kconfig, paths
-from mhp.arch import Arch
+from mhp.arch import Arch, directives
 from mhp.builddir import BuildDir
 from mhp.exits import MhpError
 from mhp.log import LIMIT_BYTES, printable
@@ -98,6 +98,11 @@ class Job:
             lines += kconfig.fragment_lines(self.target.fragment(name))
         return lines + list(self.options.seen.kconfig_add)
 
+    def environment(self) -> dict[str, str]:
+        """The environment to build and boot in; a fragment that says `# ccache: depend` shares no object with others."""
+        said = [directives(self.target.fragment(name)) for name in self.options.configs] if self.target.known else []
+        return environment(self.arch == "um" and not any(one.get("ccache") == "depend" for one in said))
+
     def asked(self) -> kconfig.Options:
         """Every option that is asked for."""
         asked: kconfig.Options = {}
@@ -114,11 +119,11 @@ def build_dir(options: Options, tree: PreparedTree) -> BuildDir:
     return BuildDir(tree.build / "-".join([str(options.seen.arch), *options.configs]))
 
 
-def environment() -> dict[str, str]:
-    """The environment for upstream: as ours, without what a make above us adds."""
+def environment(shares: bool = True) -> dict[str, str]:
+    """The environment for upstream: as ours, without what a make above us adds. shares: see compiler.environment()."""
     env = {name: value for name, value in os.environ.items() if name not in _MAKE_VARIABLES}
     env["PYTHONUNBUFFERED"] = "1"
-    return compiler.environment(env)
+    return compiler.environment(env, shares)
 
 
 @contextmanager
@@ -248,7 +253,7 @@ def call(job: Job, subcommand: str, rest: Sequence[str], *, stdout: int | None =
         sys.stdout.flush()
         ended = None
         try:
-            ended = guard.supervise(words, cwd=job.tree.path, env=environment(), stdout=stdout,
+            ended = guard.supervise(words, cwd=job.tree.path, env=job.environment(), stdout=stdout,
                                     watch=watch, remove=guest)
         finally:
             watch.done(None if ended and not ended.status else MhpError)
