@@ -2,6 +2,10 @@
 /*
  * Memory of nodes that have none: they go online with the first memory block
  * that is added and offline with the last one that is removed.
+ *
+ * The first memory of a node brings a kswapd with it, whose task_struct comes from
+ * the node: from a kernel zone it would keep the memory online.  So that is
+ * ZONE_MOVABLE here.
  */
 
 #include <linux/memory_hotplug.h>
@@ -66,9 +70,9 @@ static void add_memory_onlines_node(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, is_linked(test, first, nid));
 	KUNIT_EXPECT_FALSE(test, is_linked(test, first, 0));
 
-	KUNIT_ASSERT_EQ(test, fake_online(test, first, MMOP_ONLINE), 0);
+	KUNIT_ASSERT_EQ(test, fake_online(test, first, MMOP_ONLINE_MOVABLE), 0);
 	expect_node(test, nid, true, true);
-	blocks_expect_zone(test, first, ZONE_NORMAL);
+	blocks_expect_zone(test, first, ZONE_MOVABLE);
 	KUNIT_EXPECT_EQ(test, page_to_nid(pfn_to_page(range.pfn)), nid);
 	KUNIT_EXPECT_EQ(test, NODE_DATA(nid)->node_present_pages, first.nr_pages);
 	KUNIT_EXPECT_EQ(test, NODE_DATA(nid)->node_spanned_pages, first.nr_pages);
@@ -91,15 +95,15 @@ static void node_memory_is_allocated_from_it(struct kunit *test)
 	struct page *page;
 
 	KUNIT_ASSERT_EQ(test, add(test, nid, range), 0);
-	KUNIT_ASSERT_EQ(test, fake_online(test, range, MMOP_ONLINE_KERNEL), 0);
-	page = alloc_pages_node(nid, GFP_KERNEL | __GFP_THISNODE, 0);
+	KUNIT_ASSERT_EQ(test, fake_online(test, range, MMOP_ONLINE_MOVABLE), 0);
+	page = alloc_pages_node(nid, GFP_HIGHUSER_MOVABLE | __GFP_THISNODE, 0);
 	KUNIT_ASSERT_NOT_NULL(test, page);
 	KUNIT_EXPECT_LT(test, page_to_pfn(page) - range.pfn, range.nr_pages);
 	KUNIT_EXPECT_EQ(test, page_to_nid(page), nid);
 	__free_page(page);
 }
 
-/* The first and the last block of a node tell so. */
+/* The first and the last block of a node tell so; it never has memory in ZONE_NORMAL. */
 static void notifications_tell_node_changes(struct kunit *test)
 {
 	int nid = offline_node(test);
@@ -108,7 +112,7 @@ static void notifications_tell_node_changes(struct kunit *test)
 	unsigned int i;
 
 	KUNIT_ASSERT_EQ(test, add(test, nid, range), 0);
-	KUNIT_ASSERT_EQ(test, fake_online(test, range, MMOP_ONLINE_KERNEL), 0);
+	KUNIT_ASSERT_EQ(test, fake_online(test, range, MMOP_ONLINE_MOVABLE), 0);
 	KUNIT_ASSERT_EQ(test, fake_offline(test, range), 0);
 	KUNIT_ASSERT_EQ(test, listener->nr_events, 12);
 	for (i = 0; i < 12; i++) {
@@ -120,7 +124,7 @@ static void notifications_tell_node_changes(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, listener->events[i].arg.status_change_nid,
 				    changes ? nid : NUMA_NO_NODE, "notification %u", i);
 		KUNIT_EXPECT_EQ_MSG(test, listener->events[i].arg.status_change_nid_normal,
-				    changes ? nid : NUMA_NO_NODE, "notification %u", i);
+				    NUMA_NO_NODE, "notification %u", i);
 	}
 }
 
@@ -137,19 +141,23 @@ static void failed_add_leaves_node_offline(struct kunit *test)
 	expect_node(test, nid, true, false);
 }
 
-/* Its own memory is what an aware policy compares with, and it has none. */
+/* Its own kernel memory is what an aware policy compares with, and it has none. */
 static void auto_movable_looks_at_node(struct kunit *test)
 {
 	int nid = offline_node(test);
 	struct fake_range range = fake_range(test, 2);
+	struct fake_range first = fake_block(test, range, 0);
+	struct fake_range second = fake_block(test, range, 1);
 
 	parameter_set(test, "memory_hotplug.online_policy", "auto-movable");
 	KUNIT_ASSERT_EQ(test, add(test, nid, range), 0);
-	KUNIT_ASSERT_EQ(test, fake_online(test, fake_block(test, range, 0), MMOP_ONLINE), 0);
-	blocks_expect_zone(test, fake_block(test, range, 0), ZONE_NORMAL);
+	KUNIT_ASSERT_EQ(test, fake_online(test, first, MMOP_ONLINE_MOVABLE), 0);
+	KUNIT_ASSERT_EQ(test, fake_online(test, second, MMOP_ONLINE), 0);
+	blocks_expect_zone(test, second, ZONE_NORMAL);
+	KUNIT_ASSERT_EQ(test, fake_offline(test, second), 0);
 	parameter_set(test, "memory_hotplug.auto_movable_numa_aware", "N");
-	KUNIT_ASSERT_EQ(test, fake_online(test, fake_block(test, range, 1), MMOP_ONLINE), 0);
-	blocks_expect_zone(test, fake_block(test, range, 1), ZONE_MOVABLE);
+	KUNIT_ASSERT_EQ(test, fake_online(test, second, MMOP_ONLINE), 0);
+	blocks_expect_zone(test, second, ZONE_MOVABLE);
 }
 
 static void unregister_group(void *id)
