@@ -79,3 +79,10 @@ def test_log_without_a_step_is_an_error() -> None:
 
 def test_short_times_are_shown_in_ms() -> None:
     assert (bench.shown(12.345), bench.shown(0.00095)) == ("   12.35", " 0.95 ms")
+
+
+def test_findings_can_be_a_measurement(tmp_path: Path) -> None:
+    argv = ["sh", "-c", f"exit {int(Exit.FINDINGS)}"]
+    assert bench.timed(argv, tmp_path, tmp_path / "out", statuses=(Exit.PASS, Exit.FINDINGS)).seconds > 0
+    with pytest.raises(MhpError):
+        bench.timed(argv, tmp_path, tmp_path / "out")
