@@ -16,6 +16,7 @@
 #include "fake_section.h"
 #include "mhp_validate.h"
 #include "permutations.h"
+#include "zone_counters.h"
 
 #define PRESENT	(SECTION_MARKED_PRESENT | SECTION_HAS_MEM_MAP)
 #define LAST	(SUBSECTIONS_PER_SECTION - 1)
@@ -306,14 +307,6 @@ static void subsections_with_and_without_altmap_share_section(struct kunit *test
 
 #define CYCLES	2048
 
-static unsigned long free_pages_settled(void)
-{
-	rcu_barrier();
-	kvfree_rcu_barrier();
-	drain_all_pages(NULL);
-	return global_zone_page_state(NR_FREE_PAGES);
-}
-
 static void cycle_subsection(struct kunit *test, unsigned long pfn, unsigned int cycles)
 {
 	int err = 0;
@@ -337,16 +330,9 @@ static void readd_subsection_many_times_leaks_nothing(struct kunit *test)
 {
 	unsigned long pfn = free_section(test);
 	unsigned long lost = CYCLES * sizeof(struct mem_section_usage) / PAGE_SIZE;
-	unsigned long before, after;
 
-	fake_skip_if_allocations_are_recorded(test);
-	cycle_subsection(test, pfn, 16);
-	before = free_pages_settled();
-	cycle_subsection(test, pfn, CYCLES);
-	after = free_pages_settled();
+	free_pages_expect_kept(test, cycle_subsection, pfn, CYCLES, lost);
 	mhp_validate(test, "sparse_remove_section");
-	KUNIT_EXPECT_LT_MSG(test, (long)(before - after), (long)lost,
-			    "%lu free pages became %lu in %u cycles", before, after, CYCLES);
 }
 
 static struct kunit_case subsection_cases[] = {

@@ -104,3 +104,35 @@ void pageblocks_expect_usable(struct kunit *test, unsigned long pfn,
 		return;
 	}
 }
+
+/**
+ * free_pages_expect_kept() - expect that something done again and again loses no memory
+ * @test: the running case; skipped where free pages say nothing about it
+ * @cycle: does it @cycles times at @pfn, and leaves nothing behind
+ * @pfn: for @cycle
+ * @cycles: how often
+ * @lost: pages that would be lost by so many cycles
+ *
+ * The first cycle may take page tables that are kept.  A loss is seen each time
+ * that it is looked for; what others, kcompactd for one, hold for a moment is not
+ * there again the next time.
+ */
+void free_pages_expect_kept(struct kunit *test,
+			    void (*cycle)(struct kunit *, unsigned long pfn, unsigned int cycles),
+			    unsigned long pfn, unsigned int cycles, long lost)
+{
+	int i;
+
+	fake_skip_if_allocations_are_recorded(test);
+	cycle(test, pfn, 1);
+	for (i = 0; i < 3; i++) {
+		unsigned long before = fake_free_pages(), after;
+
+		cycle(test, pfn, cycles);
+		after = fake_free_pages();
+		if ((long)(before - after) < lost)
+			return;
+		kunit_info(test, "%lu free pages became %lu in %u cycles", before, after, cycles);
+	}
+	KUNIT_FAIL(test, "%ld pages or more are lost in %u cycles", lost, cycles);
+}

@@ -33,6 +33,9 @@ struct zone_counters {
 
 void zone_counters_take(struct zone_counters *counters);
 void zone_counters_expect(struct kunit *test, const struct zone_counters *before);
+void free_pages_expect_kept(struct kunit *test,
+			    void (*cycle)(struct kunit *, unsigned long pfn, unsigned int cycles),
+			    unsigned long pfn, unsigned int cycles, long lost);
 void pageblocks_expect_usable(struct kunit *test, unsigned long pfn,
 			      unsigned long nr_pages);
 
