@@ -234,7 +234,7 @@ class Bench:
     def check(self) -> None:
         """scripts/check's quick tier on our own series, with nothing and with everything in its cache."""
         say("scripts/check")
-        argv = [upstream.PYTHON, "-B", paths.SCRIPTS / "check", *self._flags]
+        argv: list[str | Path] = [upstream.PYTHON, "-B", paths.SCRIPTS / "check", *self._flags]
         for name, words in (("scripts/check, quick tier: nothing cached", ["--fresh"]),
                             ("scripts/check, quick tier: everything cached", [])):
             # What it finds is not the question here.
