@@ -28,7 +28,7 @@ static int offline_node(struct kunit *test)
 		if (!node_online(nid))
 			return nid;
 	}
-	kunit_skip(test, "all possible nodes are online; see kunit/configs/numa.config");
+	kunit_skip(test, "all possible nodes are online: CONFIG_NUMA is not set, or uml_nodes= names all");
 	return NUMA_NO_NODE;
 }
 

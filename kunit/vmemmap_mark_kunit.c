@@ -127,12 +127,59 @@ static void remove_does_not_believe_forged_marks(struct kunit *test)
 	mhp_state_take(&after);
 	mhp_state_expect_equal(test, &before, &after);
 }
+
+/*
+ * As a hibernation leaves it: the memmap of offline memory is outside of all
+ * zones, so the image does not hold it.
+ */
+static void lose_memmap(struct fake_range range)
+{
+	memset(pfn_to_page(range.pfn), 0x6b, range.nr_pages * sizeof(struct page));
+}
+
+static void online_after_offline_memmap_was_lost(struct kunit *test)
+{
+	const struct owner *owner = test->param_value;
+	struct fake_range range = fake_range(test, 2);
+
+	self_hosted_mode(test);
+	KUNIT_ASSERT_EQ(test, fake_add(test, range, owner->hosted ? SELF_HOSTED : MHP_NONE), 0);
+	lose_memmap(range);
+	KUNIT_ASSERT_EQ(test, fake_online(test, range, MMOP_ONLINE_MOVABLE), 0);
+	if (owner->hosted)
+		self_hosted_expect(test, range);
+	KUNIT_ASSERT_EQ(test, fake_offline(test, range), 0);
+	lose_memmap(range);
+	KUNIT_ASSERT_EQ(test, fake_online(test, range, MMOP_ONLINE_KERNEL), 0);
+	if (owner->hosted)
+		self_hosted_expect(test, range);
+}
+
+static void remove_after_offline_memmap_was_lost(struct kunit *test)
+{
+	const struct owner *owner = test->param_value;
+	struct fake_range range = fake_range(test, 2);
+	struct mhp_state before, after;
+
+	self_hosted_mode(test);
+	mhp_state_take(&before);
+	KUNIT_ASSERT_EQ(test, fake_add(test, range, owner->hosted ? SELF_HOSTED : MHP_NONE), 0);
+	KUNIT_ASSERT_EQ(test, fake_online(test, range, MMOP_ONLINE_MOVABLE), 0);
+	KUNIT_ASSERT_EQ(test, fake_offline(test, range), 0);
+	lose_memmap(range);
+	KUNIT_ASSERT_EQ(test, fake_remove(test, range), 0);
+	mhp_state_take(&after);
+	mhp_state_expect_equal(test, &before, &after);
+}
+
 static struct kunit_case vmemmap_mark_cases[] = {
 	KUNIT_CASE(mark_takes_reserved_and_mapping),
 	KUNIT_CASE(mark_is_no_other_kind_of_page),
 	KUNIT_CASE(mark_is_no_address_space),
 	KUNIT_CASE_PARAM(online_does_not_believe_forged_marks, owners_gen_params),
 	KUNIT_CASE_PARAM(remove_does_not_believe_forged_marks, owners_gen_params),
+	KUNIT_CASE_PARAM(online_after_offline_memmap_was_lost, owners_gen_params),
+	KUNIT_CASE_PARAM(remove_after_offline_memmap_was_lost, owners_gen_params),
 	{}
 };
 

@@ -232,8 +232,8 @@ def supervise(
 
     stdout is ours unless a descriptor is given; stderr is passed on to descriptor `errors_to` and
     its end is kept. `watch` is called ten times a second; a text that it returns stops the command.
-    The directory `remove` goes with the command, even when we are killed. When we are interrupted (KeyboardInterrupt or any other exception) all is ended before it goes
-    on up.
+    The directory `remove` goes with the command, even when we are killed. When we are interrupted
+    (KeyboardInterrupt or any other exception) all is ended before it goes on up.
     """
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     spared = frozenset(descendants(os.getpid()))

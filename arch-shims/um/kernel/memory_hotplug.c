@@ -7,6 +7,7 @@
  * descriptor serves the direct map, the vmemmap and user processes alike.
  */
 
+#include <linux/init.h>
 #include <linux/kasan.h>
 #include <linux/memblock.h>
 #include <linux/memory_hotplug.h>
@@ -19,6 +20,21 @@
 
 /* First byte that the file cannot hold. */
 static u64 physmem_limit __ro_after_init;
+
+/*
+ * uml_keep_memory: removed memory is unmapped, and the host keeps its pages for
+ * the next time.  Who measures what mm/ takes does not measure the host then.
+ */
+static bool keep_memory __ro_after_init;
+
+static int __init keep_memory_setup(char *arg)
+{
+	if (arg && *arg)
+		return -EINVAL;
+	keep_memory = true;
+	return 0;
+}
+early_param("uml_keep_memory", keep_memory_setup);
 
 /* The core asks before it hot-adds anything; see mhp_get_pluggable_range(). */
 struct range arch_get_mappable_range(void)
@@ -60,7 +76,7 @@ static void unmap_physmem(u64 start, u64 size)
 	int err;
 
 	forget_shadow(start, size);
-	err = os_release_memory(__va(start), size, fd, off);
+	err = os_release_memory(__va(start), size, fd, off, keep_memory);
 	WARN(err, "host memory %#llx-%#llx not given back: error %d\n",
 	     start, start + size - 1, err);
 }

@@ -61,6 +61,7 @@ int os_map_populated(void *addr, int fd, unsigned long long off,
  * @len: bytes, a whole number of pages
  * @fd: the file that backs it
  * @off: where in that file, in bytes
+ * @keep: leave its content in the file; what is mapped again is there at once
  *
  * From here on an access to @addr faults.  os_unmap_memory() and
  * os_drop_memory() do not serve: their int length ends at 2 GiB.
@@ -68,10 +69,12 @@ int os_map_populated(void *addr, int fd, unsigned long long off,
  * Return: 0, or a negative errno of the host.
  */
 int os_release_memory(void *addr, unsigned long len, int fd,
-		      unsigned long long off)
+		      unsigned long long off, int keep)
 {
 	if (munmap(addr, len) < 0)
 		return -errno;
+	if (keep)
+		return 0;
 	if (fallocate64(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, off,
 			len) < 0)
 		return -errno;

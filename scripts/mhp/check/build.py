@@ -110,7 +110,8 @@ def objects(job: Job, kernels: Sequence[Kernel], commit: str, names: Sequence[st
     """Compile files of a commit in each kernel, all anew and side by side: kernel's name to file to outcome.
 
     What a configuration leaves out is left out. words: further words for make (W=1, C=1). suffix: ".i"
-    for the preprocessed file. anew: what is remembered does not count, so that the objects are there. Raises MhpError(BROKEN_BASE) when a kernel cannot be configured.
+    for the preprocessed file. anew: what is remembered does not count, so that the objects are
+    there. Raises MhpError(BROKEN_BASE) when a kernel cannot be configured.
     """
     path = checkout(job.tree, commit)
     mode = " ".join([*words, suffix])

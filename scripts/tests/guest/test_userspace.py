@@ -27,8 +27,8 @@ def fixture_tree() -> PreparedTree:
 
 @pytest.fixture(name="kernel", scope="module")
 def fixture_kernel(tree: PreparedTree) -> Path:
-    subprocess.run([paths.SCRIPTS / "kunit.py", "build", "--config=numa"], check=True, timeout=3600)
-    return tree.build / "um-numa" / "linux"
+    subprocess.run([paths.SCRIPTS / "kunit.py", "build", "--config=userspace"], check=True, timeout=3600)
+    return tree.build / "um-userspace" / "linux"
 
 
 def _boot(kernel: Path, init: Path, selftest: Path, work: Path) -> str:

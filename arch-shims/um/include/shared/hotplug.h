@@ -17,6 +17,6 @@ int os_grow_file(int fd, unsigned long long size);
 int os_map_populated(void *addr, int fd, unsigned long long off,
 		     unsigned long len);
 int os_release_memory(void *addr, unsigned long len, int fd,
-		      unsigned long long off);
+		      unsigned long long off, int keep);
 
 #endif /* __UM_HOTPLUG_H */
