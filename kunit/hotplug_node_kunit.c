@@ -182,6 +182,23 @@ static void group_decides_on_node(struct kunit *test)
 	expect_node(test, nid, true, false);
 }
 
+/* For those who need the node before it has memory, or without. */
+static void node_without_memory_goes_online_and_offline(struct kunit *test)
+{
+	int nid = offline_node(test);
+
+	KUNIT_ASSERT_EQ(test, try_online_node(nid), 0);
+	mhp_validate(test, "try_online_node");
+	expect_node(test, nid, true, false);
+	KUNIT_EXPECT_EQ(test, try_online_node(nid), 0);
+
+	lock_device_hotplug();
+	try_offline_node(nid);
+	unlock_device_hotplug();
+	mhp_validate(test, "try_offline_node");
+	expect_node(test, nid, false, false);
+}
+
 static struct kunit_case hotplug_node_cases[] = {
 	KUNIT_CASE(add_memory_onlines_node),
 	KUNIT_CASE(node_memory_is_allocated_from_it),
@@ -189,6 +206,7 @@ static struct kunit_case hotplug_node_cases[] = {
 	KUNIT_CASE(failed_add_leaves_node_offline),
 	KUNIT_CASE(auto_movable_looks_at_node),
 	KUNIT_CASE(group_decides_on_node),
+	KUNIT_CASE(node_without_memory_goes_online_and_offline),
 	{}
 };
 

@@ -246,6 +246,40 @@ static void auto_movable_dynamic_group_keeps_units_together(struct kunit *test)
 	blocks_expect_zone(test, fake_sub_range(test, units, 2, 2), ZONE_MOVABLE);
 }
 
+/*
+ *	| other group, movable | this group, auto |
+ *
+ * What is movable in a dynamic group counts against the kernel memory that all
+ * have: at half as much again as a block takes, there is room for one only.
+ */
+static void auto_movable_counts_other_dynamic_groups(struct kunit *test)
+{
+	struct fake_range range = fake_range(test, 2);
+	unsigned long early = 0, block = PHYS_PFN(memory_block_size_bytes());
+	int other = dynamic_group(test, block), group = dynamic_group(test, block);
+	struct zone *zone;
+	char ratio[12];
+
+	for_each_populated_zone(zone)
+		early += zone->present_early_pages;
+	if (block * 150 / early < 10)
+		kunit_skip(test, "a block is too small a part of the memory for a ratio in percent");
+	snprintf(ratio, sizeof(ratio), "%lu", block * 150 / early);
+	parameter_set(test, "memory_hotplug.auto_movable_ratio", ratio);
+	parameter_set(test, "memory_hotplug.online_policy", "auto-movable");
+
+	KUNIT_ASSERT_EQ(test, add_to_group(test, group, fake_block(test, range, 0)), 0);
+	KUNIT_ASSERT_EQ(test, add_to_group(test, other, fake_block(test, range, 1)), 0);
+	KUNIT_ASSERT_EQ(test, fake_online(test, fake_block(test, range, 0), MMOP_ONLINE), 0);
+	blocks_expect_zone(test, fake_block(test, range, 0), ZONE_MOVABLE);
+	KUNIT_ASSERT_EQ(test, fake_offline(test, fake_block(test, range, 0)), 0);
+
+	KUNIT_ASSERT_EQ(test, fake_online(test, fake_block(test, range, 1),
+					  MMOP_ONLINE_MOVABLE), 0);
+	KUNIT_ASSERT_EQ(test, fake_online(test, fake_block(test, range, 0), MMOP_ONLINE), 0);
+	blocks_expect_zone(test, fake_block(test, range, 0), ZONE_NORMAL);
+}
+
 static struct kunit_case memory_group_cases[] = {
 	KUNIT_CASE(register_group_bad_size_is_refused),
 	KUNIT_CASE(register_group_of_impossible_node_is_refused),
@@ -258,6 +292,7 @@ static struct kunit_case memory_group_cases[] = {
 	KUNIT_CASE(auto_movable_static_group_too_large_goes_to_kernel),
 	KUNIT_CASE(auto_movable_static_group_stays_in_kernel),
 	KUNIT_CASE(auto_movable_dynamic_group_keeps_units_together),
+	KUNIT_CASE(auto_movable_counts_other_dynamic_groups),
 	{}
 };
 

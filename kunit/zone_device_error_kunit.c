@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Memory of devices that memremap_pages() refuses: nothing is left behind, and
- * what is there already stays.
- *
- * Not here, because they end in a WARN, which fails the run: misaligned ranges,
- * ranges that begin or end in the memory of another device or in System RAM,
- * no range at all, an unknown type.
+ * what is there already stays.  Where it warns as well: see misuse_kunit.c.
  */
 
 #include <linux/ioport.h>

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Calls that no caller should make: mm/ warns, refuses, and nothing has changed.
+ *
+ * Each case announces the report that it provokes.  One that does not come
+ * fails the run like one that nobody announced.
+ */
+
+#include <linux/memory_hotplug.h>
+#include <linux/memremap.h>
+#include <linux/mm.h>
+
+#include "fake_device.h"
+#include "fake_section.h"
+#include "mhp_validate.h"
+
+static void provoke(struct kunit *test, const char *report)
+{
+	kunit_info(test, "expect report: %s", report);
+}
+
+/*
+ *	| sub-section | ..
+ *	    ^ one page of it
+ */
+static void remove_pages_misaligned_removes_nothing(struct kunit *test)
+{
+	struct fake_range range = fake_range(test, 1);
+
+	KUNIT_ASSERT_EQ(test, fake_plug(test, range, NULL), 0);
+	provoke(test, "__remove_pages");
+	mem_hotplug_begin();
+	__remove_pages(range.pfn + 1, 1, NULL, NULL);
+	mem_hotplug_done();
+	mhp_validate(test, "__remove_pages");
+	KUNIT_EXPECT_TRUE(test, pfn_valid(range.pfn + 1));
+}
+
+static void add_pages_misaligned_is_refused(struct kunit *test)
+{
+	struct mhp_params params = { .pgprot = PAGE_KERNEL };
+	struct fake_range range = fake_range(test, 1);
+	int err;
+
+	provoke(test, "__add_pages");
+	mem_hotplug_begin();
+	err = __add_pages(0, range.pfn, PAGES_PER_SUBSECTION + 1, &params);
+	mem_hotplug_done();
+	mhp_validate(test, "__add_pages");
+	KUNIT_EXPECT_EQ(test, err, -EINVAL);
+	KUNIT_EXPECT_FALSE(test, pfn_valid(range.pfn));
+}
+
+/* Without asking for the addresses first, as a driver has to. */
+static void expect_refused(struct kunit *test, struct fake_device *device, int err)
+{
+	provoke(test, "mm/memremap.c");
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(memremap_pages(device->pgmap, 0)), err);
+	mhp_validate(test, "memremap_pages");
+}
+
+static struct fake_device *device_at(struct kunit *test, struct fake_range range,
+				     enum memory_type type)
+{
+	return fake_device(test, type, range.start, range.size);
+}
+
+/*
+ *	| device |
+ *	    | device |  and  | device |
+ *			 | device |
+ */
+static void map_over_mapped_device_is_refused(struct kunit *test)
+{
+	struct fake_range range = fake_range(test, 3);
+	struct fake_range middle = fake_block(test, range, 1);
+
+	KUNIT_ASSERT_EQ(test, fake_device_map(test, device_at(test, middle,
+							      MEMORY_DEVICE_GENERIC)), 0);
+	expect_refused(test, device_at(test, fake_sub_range(test, range, 1, 2),
+				       MEMORY_DEVICE_GENERIC), -ENOMEM);
+	expect_refused(test, device_at(test, fake_sub_range(test, range, 0, 2),
+				       MEMORY_DEVICE_GENERIC), -ENOMEM);
+}
+
+static void map_over_system_ram_is_refused(struct kunit *test)
+{
+	struct fake_range range = fake_range(test, 1);
+
+	KUNIT_ASSERT_EQ(test, fake_add(test, range, MHP_NONE), 0);
+	expect_refused(test, device_at(test, range, MEMORY_DEVICE_GENERIC), -ENXIO);
+	KUNIT_ASSERT_EQ(test, fake_online(test, range, MMOP_ONLINE), 0);
+}
+
+static void map_of_no_range_is_refused(struct kunit *test)
+{
+	struct fake_device *device = device_at(test, fake_range(test, 1), MEMORY_DEVICE_GENERIC);
+
+	device->pgmap->nr_range = 0;
+	expect_refused(test, device, -EINVAL);
+}
+
+static void map_altmap_of_several_ranges_is_refused(struct kunit *test)
+{
+	struct fake_range range = fake_range(test, 1), other = fake_range(test, 1);
+	struct fake_device *device = device_at(test, range, MEMORY_DEVICE_GENERIC);
+
+	fake_device_add_range(test, device, other.start, other.size);
+	fake_device_set_altmap(device, 0, range.nr_pages / 2);
+	expect_refused(test, device, -EINVAL);
+	KUNIT_EXPECT_NULL(test, get_dev_pagemap(range.pfn, NULL));
+}
+
+/* Private memory is migrated when a processor touches it, so it needs somebody who does. */
+static void map_private_memory_without_owner_is_refused(struct kunit *test)
+{
+	struct fake_device *device = device_at(test, fake_range(test, 1), MEMORY_DEVICE_PRIVATE);
+
+	device->pgmap->owner = NULL;
+	expect_refused(test, device, -EINVAL);
+	device->pgmap->ops = NULL;
+	expect_refused(test, device, -EINVAL);
+}
+
+static struct kunit_case misuse_cases[] = {
+	KUNIT_CASE(remove_pages_misaligned_removes_nothing),
+	KUNIT_CASE(add_pages_misaligned_is_refused),
+	KUNIT_CASE(map_over_mapped_device_is_refused),
+	KUNIT_CASE(map_over_system_ram_is_refused),
+	KUNIT_CASE(map_of_no_range_is_refused),
+	KUNIT_CASE(map_altmap_of_several_ranges_is_refused),
+	KUNIT_CASE(map_private_memory_without_owner_is_refused),
+	{}
+};
+
+static struct kunit_suite misuse_suite = {
+	.name = "mhp_misuse",
+	.init = fake_world_init,
+	.exit = fake_world_exit,
+	.test_cases = misuse_cases,
+};
+
+kunit_test_suite(misuse_suite);
