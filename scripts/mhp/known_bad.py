@@ -8,6 +8,10 @@ A line of its changelog says who has to notice:
     Caught-by: report GLOB        memory is corrupted: a WARN, a failing case, or the guest dies of it
     Caught-by: hang GLOB          one of these cases never ends
 
+and another one, where the guest is not um as it is without parameters, in which:
+
+    Boot: NAME                    a line of scripts/matrix; its suites pass without the fault
+
 They are applied in a work tree of their own, so nothing here touches the user's.
 """
 
@@ -18,9 +22,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mhp import kunit_run, options, patches, paths, sidetree
+from mhp import kunit_run, matrix, options, patches, paths, sidetree
+from mhp.arch import Arch
 from mhp.exits import Exit, MhpError
 from mhp.git import Git
+from mhp.matrix import Row
 from mhp.progress import say
 from mhp.results import FAIL, PASS, Counts
 from mhp.tree import PreparedTree, read_state, using
@@ -28,7 +34,9 @@ from mhp.verdict import Verdict
 
 _DIRECTORY = "known-bad"
 _CAUGHT_BY = re.compile(r"^Caught-by: (?:(panic|report|hang) )?([\w.*]+)$", re.M)
-_ENDS = {"panic": (Exit.PANIC, Exit.UNFINISHED), "report": (Exit.REPORT, Exit.PANIC, Exit.UNFINISHED, Exit.FINDINGS), "hang": (Exit.TIMEOUT,)}
+_BOOT = re.compile(r"^Boot:(.*)$", re.M)
+_ENDS = {"panic": (Exit.PANIC, Exit.UNFINISHED), "hang": (Exit.TIMEOUT,),
+         "report": (Exit.REPORT, Exit.PANIC, Exit.UNFINISHED, Exit.FINDINGS)}
 _TIMEOUT_SECONDS = 60
 # A few cases take less than a second; what takes this long does not end.
 _HANG_SECONDS = 15
@@ -36,13 +44,37 @@ _HANG_SECONDS = 15
 
 @dataclass(frozen=True)
 class Fault:
-    """A patch that must fail. end: "panic", "report", "hang" or "" for a failing case; glob: the cases that are run."""
+    """A patch that must fail.
+
+    end: "panic", "report", "hang" or "" for a failing case; glob: the cases that are run; row: the boot, None on um.
+    """
 
     name: str
     path: Path
     diff: bytes
     end: str
     glob: str
+    row: Row | None = None
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What came of them. problems: a line about each that is not caught; skips: "name: reason"."""
+
+    counts: Counts
+    problems: tuple[str, ...] = ()
+    skips: tuple[str, ...] = ()
+
+    @property
+    def status(self) -> Exit:
+        """The exit status of a command that tried them."""
+        if self.counts.failed:
+            return Exit.FINDINGS
+        return Exit.PASS if self.counts.passed else Exit.NOTHING_RAN
+
+    def __str__(self) -> str:
+        skipped = f", {self.counts.skipped} not tried" if self.counts.skipped else ""
+        return f"{self.counts.passed} caught, {self.counts.failed} not caught{skipped}"
 
 
 def directory(tree: PreparedTree) -> Path:
@@ -68,7 +100,16 @@ def _read(git: Git, path: Path) -> Fault:
         raise MhpError(Exit.USAGE, f"{path}: one line `Caught-by: SUITE.CASE` (or panic, report or hang GLOB) is "
                        f"needed, there are {len(found)}")
     end, glob = found[0]
-    return Fault(path.stem, path, mail.diff, end, glob)
+    return Fault(path.stem, path, mail.diff, end, glob, _read_row(path, mail.message))
+
+
+def _read_row(path: Path, message: str) -> Row | None:
+    boots = [name.strip() for name in _BOOT.findall(message)]
+    rows = [row for row in matrix.rows() if row.name in boots]
+    if len(rows) != len(boots) or len(boots) > 1:
+        raise MhpError(Exit.USAGE, f"{path}: `Boot: {', '.join(boots)}` is no line of scripts/matrix; there are: "
+                       f"{', '.join(row.name for row in matrix.rows())}")
+    return rows[0] if rows else None
 
 
 def escaped(fault: Fault, decided: Verdict) -> str | None:
@@ -85,44 +126,86 @@ def escaped(fault: Fault, decided: Verdict) -> str | None:
     return f"{fault.glob} {'passed' if cases else 'did not run'}"
 
 
-def _boot(side: PreparedTree, glob: str, timeout: int = _TIMEOUT_SECONDS) -> Verdict:
-    return kunit_run.decide_in(options.parse(["run", f"--timeout={timeout}", glob]), side)
+def _boot(side: PreparedTree, row: Row | None, glob: str = "", timeout: int = _TIMEOUT_SECONDS) -> Verdict:
+    """Build and boot; without a glob the suites that the row names, or all."""
+    words = ["run", f"--timeout={timeout}"]
+    words += [f"--boot={row.name}"] if row else []
+    return kunit_run.decide_in(options.parse([*words, *([glob] if glob else [])]), side)
 
 
-def _check_sound(faults: Sequence[Fault], side: PreparedTree) -> None:
+def _check_sound(faults: Sequence[Fault], side: PreparedTree, row: Row | None) -> None:
     """Without any fault the cases must pass, or what they say later means nothing."""
-    decided = _boot(side, "mhp_*")
+    decided = _boot(side, row, "" if row else "mhp_*")
     if decided.status != Exit.PASS:
-        raise MhpError(Exit.BROKEN_BASE, f"the suites do not pass without a fault ({decided.status.name}); see "
-                       "`scripts/kunit.py run`")
+        again = f"scripts/kunit.py run{f' --boot {row.name}' if row else ''}"
+        raise MhpError(Exit.BROKEN_BASE, f"the suites do not pass without a fault ({decided.status.name}); see `{again}`")
     passed = [case.name for case in decided.cases if case.status == PASS]
     for fault in faults:
         if not any(fnmatch.fnmatchcase(name, pattern) for name in passed for pattern in (fault.glob, f"{fault.glob}.*")):
-            raise MhpError(Exit.USAGE, f"{fault.path}: no case that passes is called {fault.glob}")
+            raise MhpError(Exit.USAGE, f"{fault.path}: no case that passes is called {fault.glob}"
+                           f"{f' with --boot {row.name}' if row else ''}")
 
 
-def check(tree: PreparedTree, names: Sequence[str] = (), tell: Callable[[str], None] = print) -> tuple[Counts, list[str]]:
-    """Apply, build and run each: how many are caught, and a line about each that is not."""
+def by_boot(faults: Sequence[Fault]) -> list[tuple[Row | None, list[Fault]]]:
+    """The faults of each boot together: those on um first, then in the order of scripts/matrix."""
+    rows: list[Row | None] = [None, *matrix.rows()]
+    found = [(row, [fault for fault in faults if fault.row == row]) for row in rows]
+    return [(row, those) for row, those in found if those]
+
+
+def left_out(row: Row | None, quick: bool) -> str | None:
+    """Why the faults of a boot are not tried, None when they are."""
+    if row is None:
+        return None
+    if quick and row.set != matrix.QUICK:
+        return f"it boots {row.name}, which is not one of the quick ones of scripts/matrix"
+    target = Arch(row.arch)
+    try:
+        if target.known:
+            target.check_tools(target.cross_compile([row.config] if row.config else []), True)
+    except MhpError as err:
+        return str(err)
+    return None
+
+
+def check(tree: PreparedTree, names: Sequence[str] = (), tell: Callable[[str], None] = print, quick: bool = False) -> Tried:
+    """Apply, build and run each, and say which are not caught.
+
+    quick: only on um and in quick boots of scripts/matrix. What is not tried is a skip, with the reason; when it was
+    named, and tools are missing, MhpError(MISSING_TOOL).
+    """
     faults = read(tree, names)
     if not faults:
         raise MhpError(Exit.NOTHING_RAN, f"{directory(tree)} holds no patches")
-    problems = []
+    problems, skips, tried = [], [], 0
     with using(tree):
         if not read_state(tree).part("mm"):
             raise MhpError(Exit.USAGE, "the series is switched off, and these patches go on top of it: "
                            "`scripts/series apply`")
         side = sidetree.ensure(tree, _DIRECTORY, read_state(tree).tip, "the tree for faults")
         sidetree.restore(side)
-        _check_sound(faults, side)
-        for number, fault in enumerate(faults, 1):
-            began = time.monotonic()
-            say(f"[{number}/{len(faults)}] {fault.name}")
-            why = _try(fault, side)
-            took = f"{time.monotonic() - began:.1f} s"
-            tell(f"{'NOT CAUGHT' if why else 'caught':10} {fault.name} ({fault.end or 'fails'}: {fault.glob}, {took})")
-            if why:
-                problems.append(f"{fault.name}: {why}; repeat: scripts/series known-bad {fault.name}")
-    return Counts(len(faults) - len(problems), len(problems)), problems
+        for row, those in by_boot(faults):
+            if why := left_out(row, quick):
+                if names:
+                    raise MhpError(Exit.MISSING_TOOL, why)
+                skips += [f"{fault.name}: {why}; alone: scripts/series known-bad {fault.name}" for fault in those]
+                continue
+            _check_sound(those, side, row)
+            for fault in those:
+                tried += 1
+                problems += _tell(fault, side, f"{tried}/{len(faults)}", tell)
+    return Tried(Counts(tried - len(problems), len(problems), len(skips)), tuple(problems), tuple(skips))
+
+
+def _tell(fault: Fault, side: PreparedTree, number: str, tell: Callable[[str], None]) -> list[str]:
+    """Try one, and print a line about it; the problem, if there is one."""
+    began = time.monotonic()
+    say(f"[{number}] {fault.name}")
+    why = _try(fault, side)
+    took = f"{time.monotonic() - began:.1f} s"
+    where = f", {fault.row.name}" if fault.row else ""
+    tell(f"{'NOT CAUGHT' if why else 'caught':10} {fault.name} ({fault.end or 'fails'}: {fault.glob}{where}, {took})")
+    return [f"{fault.name}: {why}; repeat: scripts/series known-bad {fault.name}"] if why else []
 
 
 def _try(fault: Fault, side: PreparedTree) -> str | None:
@@ -131,6 +214,7 @@ def _try(fault: Fault, side: PreparedTree) -> str | None:
     if done.status:
         raise MhpError(Exit.BROKEN_BASE, f"{fault.path} does not apply on the series: {done.error_tail}")
     try:
-        return escaped(fault, _boot(side, fault.glob, _HANG_SECONDS if fault.end == "hang" else _TIMEOUT_SECONDS))
+        return escaped(fault, _boot(side, fault.row, fault.glob,
+                                    _HANG_SECONDS if fault.end == "hang" else _TIMEOUT_SECONDS))
     finally:
         sidetree.restore(side)
