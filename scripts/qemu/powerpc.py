@@ -14,6 +14,7 @@ QEMU_ARCH = QemuArchParams(
     kconfig="CONFIG_HVC_CONSOLE=y",
     qemu_arch="ppc64",
     kernel_path="vmlinux",
-    kernel_command_line="console=hvc0 mem=2048M mhp_ram=10G@2G",
+    # After a panic the machine is reset at once, which ends QEMU.
+    kernel_command_line="console=hvc0 panic=-1 mem=2048M mhp_ram=10G@2G",
     extra_qemu_params=["-m", "12G", "-object", "memory-backend-ram,id=ram,size=12G,reserve=off",
                        "-machine", "pseries,memory-backend=ram", "-vga", "none"])

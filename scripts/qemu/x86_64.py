@@ -16,8 +16,8 @@ QEMU_ARCH = QemuArchParams(
     kconfig="CONFIG_SERIAL_8250=y\nCONFIG_SERIAL_8250_CONSOLE=y",
     qemu_arch="x86_64",
     kernel_path="vmlinux",
-    # Without firmware to ask, the keyboard controller resets the machine.
-    kernel_command_line="console=ttyS0 reboot=k "
+    # Without firmware to ask, the keyboard controller resets the machine. After a panic, too: QEMU ends there.
+    kernel_command_line="console=ttyS0 reboot=k panic=-1 "
                         "memmap=15G%5G-1,3G%256M-1 mhp_ram=15G@5G",
     extra_qemu_params=["-m", "19G", "-object", "memory-backend-ram,id=ram,size=19G,reserve=off",
                        "-machine", "pc,memory-backend=ram"])
