@@ -10,6 +10,7 @@
 #include <linux/page-flags.h>
 #include <linux/pagemap.h>
 
+#include "fake_memmap.h"
 #include "fake_section.h"
 #include "mhp_validate.h"
 #include "self_hosted.h"
@@ -172,10 +173,79 @@ static void remove_after_offline_memmap_was_lost(struct kunit *test)
 	mhp_state_expect_equal(test, &before, &after);
 }
 
+#ifdef CONFIG_MHP_SELF_HOSTED
+static void forget_marks(void *pfn)
+{
+	__pfn_to_section((unsigned long)pfn)->usage->nr_vmemmap_pages = 0;
+}
+
+/* For the first pages of an offline block, whose memmap is elsewhere and can be written */
+static struct vmem_altmap *altmap_to_mark(struct kunit *test, struct fake_range range)
+{
+	self_hosted_host(test);
+	KUNIT_ASSERT_EQ(test, fake_add(test, range, MHP_NONE), 0);
+	fake_add_action(test, forget_marks, (void *)range.pfn);
+	return fake_altmap(test, range.pfn, range.nr_pages);
+}
+
+/* These and no more are marked, and their number is noted. */
+static void expect_marked(struct kunit *test, struct fake_range range, unsigned long nr)
+{
+	unsigned long i;
+
+	for (i = 0; i <= nr; i++)
+		KUNIT_EXPECT_EQ_MSG(test, self_hosted_is_marked(range.pfn + i), i < nr,
+				    "page %lu of %lu", i, nr);
+	KUNIT_EXPECT_EQ(test, __pfn_to_section(range.pfn)->usage->nr_vmemmap_pages, nr);
+}
+
+/*
+ *	| first section's memmap | second's |
+ *
+ * A host of several sections is marked once for each of them, and no page twice:
+ * the struct pages are in use by then.
+ */
+static void mark_vmemmap_pages_marks_what_is_new(struct kunit *test)
+{
+	struct fake_range range = fake_range(test, 1);
+	struct vmem_altmap *altmap = altmap_to_mark(test, range);
+
+	altmap->alloc = 3;
+	mark_vmemmap_pages(altmap, 0);
+	expect_marked(test, range, 3);
+	set_page_private(pfn_to_page(range.pfn + 2), 0x5a);
+	altmap->alloc = 5;
+	mark_vmemmap_pages(altmap, 0);
+	expect_marked(test, range, 5);
+	KUNIT_EXPECT_EQ(test, page_private(pfn_to_page(range.pfn + 2)), 0x5a);
+}
+
+/*
+ *	| taken, and lost to alignment |
+ *
+ * What is lost lies before what is taken, so the last pages are in use.
+ */
+static void mark_vmemmap_pages_marks_padding(struct kunit *test)
+{
+	struct fake_range range = fake_range(test, 1);
+	struct vmem_altmap *altmap = altmap_to_mark(test, range);
+
+	altmap->alloc = 3;
+	altmap->align = 2;
+	mark_vmemmap_pages(altmap, 0);
+	expect_marked(test, range, 5);
+}
+#else
+SELF_HOSTED_SKIPPED(mark_vmemmap_pages_marks_what_is_new)
+SELF_HOSTED_SKIPPED(mark_vmemmap_pages_marks_padding)
+#endif /* CONFIG_MHP_SELF_HOSTED */
+
 static struct kunit_case vmemmap_mark_cases[] = {
 	KUNIT_CASE(mark_takes_reserved_and_mapping),
 	KUNIT_CASE(mark_is_no_other_kind_of_page),
 	KUNIT_CASE(mark_is_no_address_space),
+	KUNIT_CASE(mark_vmemmap_pages_marks_what_is_new),
+	KUNIT_CASE(mark_vmemmap_pages_marks_padding),
 	KUNIT_CASE_PARAM(online_does_not_believe_forged_marks, owners_gen_params),
 	KUNIT_CASE_PARAM(remove_does_not_believe_forged_marks, owners_gen_params),
 	KUNIT_CASE_PARAM(online_after_offline_memmap_was_lost, owners_gen_params),
