@@ -25,7 +25,7 @@ def test_rows_are_flags() -> None:
 
 @pytest.mark.parametrize(("line", "why"), [
     ("one | x86_64", "2 columns"), ("a/b | x86_64 | quick | | | | x", "no name"),
-    ("a | ../um | quick | | | | x", "no architecture"), ("a | um | quick | | | | x", "no architecture"),
+    ("a | ../um | quick | | | | x", "no architecture"), ("a | sparc | quick | | | | x", "no architecture"),
     ("a | x86_64 | slow | | | | x", "the set is"), ("a | x86_64 | quick | none | | | x", "none.config"),
     ("a | x86_64 | quick | | '  | | x", "quotation"), ("a | x86_64 | quick | | | | ", "what it is for"),
     ("one | x86_64 | quick | | | | x", "two of them")])
@@ -36,8 +36,9 @@ def test_bad_line_is_named(line: str, why: str) -> None:
 
 def test_real_files_fit_together() -> None:
     rows = matrix.rows()
-    assert {row.arch for row in rows} == {path.stem for path in (paths.SCRIPTS / "qemu").glob("*.py")}
-    for name in {row.arch for row in rows}:
+    names = {row.arch for row in rows} - {"um"}
+    assert names == {path.stem for path in (paths.SCRIPTS / "qemu").glob("*.py")}
+    for name in names:
         said = arch.directives(Arch(name).base)
         needs = (paths.SCRIPTS / "packages").read_text(encoding="utf-8")
         assert re.search(rf"^{said['qemu']}\s.* {name} ", needs, re.M)
@@ -138,5 +139,5 @@ def test_boots_are_reported_together(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_set_without_a_line_is_refused() -> None:
-    with pytest.raises(MhpError, match="no line for --arch=um"):
-        matrix.chosen("quick", "um")
+    with pytest.raises(MhpError, match="no line for --arch=sparc"):
+        matrix.chosen("quick", "sparc")
