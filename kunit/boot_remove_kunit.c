@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Boot memory that is removed and added again: then it is memory like any other
- * that was hot-added.  Needs kernelcore=, so that there is boot memory that can
+ * that was hot-added.  Needs movablecore=, so that there is boot memory that can
  * go; without the fixture, because the boot memory is not what it was
  * afterwards.
  */
@@ -32,7 +32,7 @@ static struct fake_range movable_boot_block(struct kunit *test)
 		if (is_movable_boot_memory(range.pfn))
 			return range;
 	}
-	kunit_skip(test, "no movable block of boot memory: kernelcore= is not given");
+	kunit_skip(test, "no movable block of boot memory: movablecore= is not given");
 	return range;
 }
 

@@ -14,12 +14,14 @@ from mhp.paths import build_root
 
 _MAX_SIZE = "3G"
 _CHOSEN_BY = ("CC=", "LLVM=", "HOSTCC=")
+_FLAGS = "KCPPFLAGS="
 
 
-def make_options(given: Sequence[str], cross_compile: str) -> list[str]:
+def make_options(given: Sequence[str], cross_compile: str, source: str = "") -> list[str]:
     """The options for make that choose the compiler; none when the user chose, by option or $MHP_CC.
 
-    given: the user's --make_options. MHP_CC=gcc-13 (or "ccache clang", ...) is the compiler to use;
+    given: the user's --make_options. source: the kernel's tree as it is seen from the build directory. ccache names
+    files so, and sometimes as kbuild does; __FILE__ has to be the same for both. MHP_CC=gcc-13 (or "ccache clang", ...) is the compiler to use;
     MHP_CC with no value leaves the choice to the kernel's Makefile.
     """
     if any(option.startswith(_CHOSEN_BY) for option in given) or "LLVM" in os.environ:
@@ -29,7 +31,11 @@ def make_options(given: Sequence[str], cross_compile: str) -> list[str]:
         return [f"CC={chosen}"] if chosen else []
     if shutil.which("ccache") is None:
         return []
-    return [f"CC=ccache {cross_compile}gcc", "HOSTCC=ccache gcc"]
+    chosen_by_ccache = [f"CC=ccache {cross_compile}gcc", "HOSTCC=ccache gcc"]
+    if not source or any(option.startswith(_FLAGS) for option in given):
+        return chosen_by_ccache
+    flags = f"{os.environ.get(_FLAGS[:-1], '')} -fmacro-prefix-map={source}/=".strip()
+    return [*chosen_by_ccache, f"{_FLAGS}{flags}"]
 
 
 def environment(env: Mapping[str, str], shares: bool = True) -> dict[str, str]:

@@ -72,7 +72,8 @@ class Job:
     @property
     def make_options(self) -> list[str]:
         """The user's options for make, and ours that choose the compiler."""
-        return compiler.make_options(self.options.seen.make_options, self.cross_compile)
+        source = os.path.relpath(self.tree.path.resolve(), self.build.path.resolve())
+        return compiler.make_options(self.options.seen.make_options, self.cross_compile, source)
 
     @property
     def kunitconfigs(self) -> list[Path]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mhp import cli, lock
+from mhp import cli, compiler, lock
 from mhp.exits import Exit, MhpError
 from mhp.progress import Progress, plain
 from mhp.run import check, run
@@ -175,3 +175,14 @@ def test_progress_in_a_log(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_plain_keeps_text_and_shows_the_rest() -> None:
     assert plain("é\n\tx\x1b]0;\x07\x9b") == "é\n\tx\\x1b]0;\\x07\\x9b"
+
+
+def test_ccache_and_kbuild_name_files_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiler.shutil, "which", lambda _name: "/usr/bin/ccache")
+    monkeypatch.delenv("MHP_CC", raising=False)
+    monkeypatch.delenv("LLVM", raising=False)
+    monkeypatch.setenv("KCPPFLAGS", "-DMINE")
+    found = compiler.make_options([], "x86_64-linux-gnu-", "../linux")
+    assert found == ["CC=ccache x86_64-linux-gnu-gcc", "HOSTCC=ccache gcc",
+                     "KCPPFLAGS=-DMINE -fmacro-prefix-map=../linux/="]
+    assert len(compiler.make_options(["KCPPFLAGS=-DTHEIRS"], "", "../linux")) == 2
