@@ -268,7 +268,8 @@ def _config_parts() -> list[Part]:
 
 
 def _matrix_parts() -> list[Part]:
-    return [Part(f"boot-{row.name}", "guests" if row.arch == "um" else "qemu", f"{row.arch}: {row.about}", _kunit(row.build, f"--boot={row.name}"))
+    return [Part(f"boot-{row.name}", "guests" if row.arch == "um" else "qemu", f"{row.arch}: {row.about}",
+                 _kunit(row.build, f"--boot={row.name}"))
             for row in matrix.rows() if row.set == matrix.QUICK]
 
 
