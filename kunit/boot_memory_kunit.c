@@ -11,6 +11,7 @@
 
 #include "fake_section.h"
 #include "mhp_validate.h"
+#include "sysfs.h"
 
 static int count_pages(unsigned long pfn, unsigned long nr_pages, void *arg)
 {
@@ -97,10 +98,48 @@ static void movable_zone_as_asked_for(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, asked, populated_zone(fake_zone(ZONE_MOVABLE)));
 }
 
+static int find_mixed(struct memory_block *mem, void *arg)
+{
+	unsigned long pfn = section_nr_to_pfn(mem->start_section_nr);
+	unsigned long last = pfn + PHYS_PFN(memory_block_size_bytes()) - 1;
+	struct memory_block **found = arg;
+
+	if (!pfn_to_online_page(pfn) || !pfn_to_online_page(last) ||
+	    page_zone(pfn_to_page(pfn)) == page_zone(pfn_to_page(last)))
+		return 0;
+	*found = mem;
+	return 1;
+}
+
+/*
+ *	| ZONE_NORMAL | ZONE_MOVABLE |	one block
+ */
+static void block_of_two_zones_stays_online(struct kunit *test)
+{
+	struct memory_block *mem = NULL;
+	int err;
+
+	lock_device_hotplug();
+	walk_memory_blocks(0, PFN_PHYS(max_pfn), &mem, find_mixed);
+	err = mem ? device_offline(&mem->dev) : 0;
+	unlock_device_hotplug();
+	if (!mem)
+		kunit_skip(test, "no block is in two zones: movablecore= divides one, most times");
+	mhp_validate(test, "device_offline");
+	KUNIT_EXPECT_EQ(test, err, -EINVAL);
+	KUNIT_EXPECT_EQ(test, mem->state, MEM_ONLINE);
+	KUNIT_EXPECT_NULL(test, mem->zone);
+	KUNIT_EXPECT_STREQ(test, "none",
+			   sysfs_read(test, "devices/system/memory/memory%lu/valid_zones",
+				      mem->start_section_nr / (memory_block_size_bytes() /
+				      (PAGES_PER_SECTION << PAGE_SHIFT))));
+}
+
 static struct kunit_case boot_memory_cases[] = {
 	KUNIT_CASE(boot_memory_is_system_ram),
 	KUNIT_CASE(boot_block_offline_online),
 	KUNIT_CASE(movable_zone_as_asked_for),
+	KUNIT_CASE(block_of_two_zones_stays_online),
 	{}
 };
 

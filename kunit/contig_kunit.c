@@ -129,11 +129,48 @@ static void busy_page_is_refused(struct kunit *test)
 	alloc_contig(test, range.pfn, 16, GFP_KERNEL);
 }
 
+/* It can be moved, but for somebody who looks at it. */
+static void pinned_page_is_refused(struct kunit *test)
+{
+	struct fake_range range = online(test);
+	struct contents *contents = contents_fill(test, range.pfn, 3, 4);
+	struct folio *folio = pfn_folio(range.pfn);
+
+	folio_get(folio);
+	lru_add_drain_all();
+	KUNIT_EXPECT_EQ(test, alloc_contig_range(range.pfn, range.pfn + 16, MIGRATE_MOVABLE,
+						 GFP_KERNEL | __GFP_NOWARN), -EBUSY);
+	mhp_validate(test, "alloc_contig_range");
+	folio_put(folio);
+	contents_expect_intact(test, contents);
+	alloc_contig(test, range.pfn, 16, GFP_KERNEL);
+	contents_expect_intact(test, contents);
+}
+
+/* Somebody else is at work there, offlining it for one. */
+static void isolated_pageblock_is_refused(struct kunit *test)
+{
+	struct fake_range range = online(test);
+	unsigned long end = range.pfn + pageblock_nr_pages;
+
+	KUNIT_ASSERT_EQ(test, start_isolate_page_range(range.pfn, end, MIGRATE_MOVABLE, 0,
+						       GFP_KERNEL), 0);
+	mhp_validate_expect_isolated(range.pfn, pageblock_nr_pages, true);
+	KUNIT_EXPECT_EQ(test, alloc_contig_range(range.pfn, range.pfn + 16, MIGRATE_MOVABLE,
+						 GFP_KERNEL | __GFP_NOWARN), -EBUSY);
+	mhp_validate(test, "alloc_contig_range");
+	undo_isolate_page_range(range.pfn, end, MIGRATE_MOVABLE);
+	mhp_validate_expect_isolated(range.pfn, pageblock_nr_pages, false);
+	alloc_contig(test, range.pfn, 16, GFP_KERNEL);
+}
+
 static struct kunit_case contig_cases[] = {
 	KUNIT_CASE(compound_page_replaces_contents),
 	KUNIT_CASE(pages_beside_compound_page_are_taken),
 	KUNIT_CASE(free_of_part_of_compound_page_is_refused),
 	KUNIT_CASE(busy_page_is_refused),
+	KUNIT_CASE(pinned_page_is_refused),
+	KUNIT_CASE(isolated_pageblock_is_refused),
 	{}
 };
 

@@ -12,6 +12,7 @@
 #include "blocks.h"
 #include "contents.h"
 #include "fake_section.h"
+#include "listener.h"
 #include "mhp_validate.h"
 #include "permutations.h"
 
@@ -243,6 +244,32 @@ static void add_memory_100_blocks(struct kunit *test)
 	blocks_expect_absent(test, range);
 }
 
+/*
+ *	| movable | movable, a page is in use |
+ *
+ * The first one goes offline, and nobody lets it come back.
+ */
+static void offline_and_remove_memory_rollback_vetoed(struct kunit *test)
+{
+	struct fake_range range = fake_range(test, 2);
+	struct fake_range first = fake_block(test, range, 0), busy = fake_block(test, range, 1);
+	struct listener *listener;
+	struct held *held;
+
+	KUNIT_ASSERT_EQ(test, fake_add(test, range, MHP_NONE), 0);
+	KUNIT_ASSERT_EQ(test, fake_online(test, range, MMOP_ONLINE_KERNEL), 0);
+	held = contents_hold(test, busy.pfn, 1);
+	listener = listener_add(test, 0);
+	listener->err = -EPERM;
+	listener->veto = MEM_GOING_ONLINE;
+	KUNIT_EXPECT_EQ(test, offline_and_remove(test, range.start, range.size), -EBUSY);
+	blocks_expect_state(test, first, MEM_OFFLINE);
+	blocks_expect_state(test, busy, MEM_ONLINE);
+	listener->veto = 0;
+	contents_release(test, held);
+	KUNIT_EXPECT_EQ(test, offline_and_remove(test, range.start, range.size), 0);
+}
+
 static struct kunit_case hotplug_cases[] = {
 	KUNIT_CASE(add_memory_makes_offline_blocks),
 	KUNIT_CASE(__add_memory_makes_offline_blocks),
@@ -255,6 +282,7 @@ static struct kunit_case hotplug_cases[] = {
 	KUNIT_CASE(offline_and_remove_memory_busy_brings_all_back),
 	KUNIT_CASE(offline_and_remove_memory_misaligned_is_refused),
 	KUNIT_CASE(add_memory_100_blocks),
+	KUNIT_CASE(offline_and_remove_memory_rollback_vetoed),
 	{}
 };
 

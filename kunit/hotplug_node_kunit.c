@@ -141,7 +141,25 @@ static void failed_add_leaves_node_offline(struct kunit *test)
 	expect_node(test, nid, true, false);
 }
 
-/* Its own kernel memory is what an aware policy compares with, and it has none. */
+static void unregister_group(void *id)
+{
+	int err = memory_group_unregister((uintptr_t)id);
+
+	WARN(err, "memory group %lu not unregistered: error %d\n", (uintptr_t)id, err);
+}
+
+static int own_group(struct kunit *test, int id)
+{
+	KUNIT_ASSERT_GE(test, id, 0);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, unregister_group,
+							(void *)(uintptr_t)id), 0);
+	return id;
+}
+
+/*
+ * Its own kernel memory is what an aware policy compares with, and it has none.
+ * A group of another node does not count.
+ */
 static void auto_movable_looks_at_node(struct kunit *test)
 {
 	int nid = offline_node(test);
@@ -149,6 +167,7 @@ static void auto_movable_looks_at_node(struct kunit *test)
 	struct fake_range first = fake_block(test, range, 0);
 	struct fake_range second = fake_block(test, range, 1);
 
+	own_group(test, memory_group_register_dynamic(0, first.nr_pages));
 	parameter_set(test, "memory_hotplug.online_policy", "auto-movable");
 	KUNIT_ASSERT_EQ(test, add(test, nid, range), 0);
 	KUNIT_ASSERT_EQ(test, fake_online(test, first, MMOP_ONLINE_MOVABLE), 0);
@@ -160,26 +179,50 @@ static void auto_movable_looks_at_node(struct kunit *test)
 	blocks_expect_zone(test, second, ZONE_MOVABLE);
 }
 
-static void unregister_group(void *id)
-{
-	int err = memory_group_unregister((uintptr_t)id);
-
-	WARN(err, "memory group %lu not unregistered: error %d\n", (uintptr_t)id, err);
-}
-
 static void group_decides_on_node(struct kunit *test)
 {
 	int nid = offline_node(test);
 	struct fake_range range = fake_range(test, 1);
-	int id = memory_group_register_static(nid, range.nr_pages);
+	int id = own_group(test, memory_group_register_static(nid, range.nr_pages));
 
-	KUNIT_ASSERT_GE(test, id, 0);
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, unregister_group,
-							(void *)(uintptr_t)id), 0);
 	KUNIT_ASSERT_EQ(test, add_memory(id, range.start, range.size, MHP_NID_IS_MGID), 0);
 	mhp_validate(test, "add_memory");
 	KUNIT_EXPECT_EQ(test, blocks_get(test, range, 0)->nid, nid);
 	expect_node(test, nid, true, false);
+}
+
+static void expect_movable_span(struct kunit *test, int nid, unsigned long start, unsigned long nr)
+{
+	struct zone *zone = &NODE_DATA(nid)->node_zones[ZONE_MOVABLE];
+
+	KUNIT_EXPECT_EQ(test, zone->zone_start_pfn, start);
+	KUNIT_EXPECT_EQ(test, zone->spanned_pages, nr);
+}
+
+/*
+ *	| node 1 | node 0 | node 1 |	all movable
+ *
+ * What is left of node 1 is what its zone spans, and nothing of node 0.
+ */
+static void node_shrinks_past_memory_of_another(struct kunit *test)
+{
+	int nid = offline_node(test);
+	struct fake_range range = fake_range(test, 3);
+	struct fake_range first = fake_block(test, range, 0);
+	struct fake_range last = fake_block(test, range, 2);
+
+	KUNIT_ASSERT_EQ(test, add(test, nid, first), 0);
+	KUNIT_ASSERT_EQ(test, add(test, 0, fake_block(test, range, 1)), 0);
+	KUNIT_ASSERT_EQ(test, add(test, nid, last), 0);
+	KUNIT_ASSERT_EQ(test, fake_online(test, range, MMOP_ONLINE_MOVABLE), 0);
+	expect_movable_span(test, nid, range.pfn, range.nr_pages);
+
+	KUNIT_ASSERT_EQ(test, fake_offline(test, first), 0);
+	expect_movable_span(test, nid, last.pfn, last.nr_pages);
+	KUNIT_ASSERT_EQ(test, fake_online(test, first, MMOP_ONLINE_MOVABLE), 0);
+	expect_movable_span(test, nid, range.pfn, range.nr_pages);
+	KUNIT_ASSERT_EQ(test, fake_offline(test, last), 0);
+	expect_movable_span(test, nid, first.pfn, first.nr_pages);
 }
 
 /* For those who need the node before it has memory, or without. */
@@ -206,6 +249,7 @@ static struct kunit_case hotplug_node_cases[] = {
 	KUNIT_CASE(failed_add_leaves_node_offline),
 	KUNIT_CASE(auto_movable_looks_at_node),
 	KUNIT_CASE(group_decides_on_node),
+	KUNIT_CASE(node_shrinks_past_memory_of_another),
 	KUNIT_CASE(node_without_memory_goes_online_and_offline),
 	{}
 };

@@ -218,6 +218,36 @@ static void state_write_passes_errors_on(struct kunit *test)
 	contents_release(test, held);
 }
 
+struct seen {
+	struct kunit *test;
+	struct fake_range range;
+	const char *state;
+};
+
+static void read_state(struct listener *listener, unsigned long action)
+{
+	struct seen *seen = listener->private;
+
+	if (action == MEM_GOING_OFFLINE)
+		seen->state = get_state(seen->test, seen->range);
+}
+
+/* What user space reads while the block is on its way. */
+static void state_is_going_offline_meanwhile(struct kunit *test)
+{
+	struct seen seen = { .test = test, .range = fake_range(test, 1) };
+	struct listener *listener = listener_add(test, 0);
+
+	KUNIT_ASSERT_EQ(test, fake_add(test, seen.range, MHP_NONE), 0);
+	KUNIT_ASSERT_EQ(test, fake_online(test, seen.range, MMOP_ONLINE), 0);
+	listener->private = &seen;
+	listener->on_event = read_state;
+	KUNIT_ASSERT_EQ(test, fake_offline(test, seen.range), 0);
+	listener->on_event = NULL;
+	KUNIT_EXPECT_STREQ(test, seen.state ?: "not read", "going-offline");
+	KUNIT_EXPECT_STREQ(test, get_state(test, seen.range), "offline");
+}
+
 static struct kunit_case memory_block_cases[] = {
 	KUNIT_CASE(block_size_bytes_is_that_of_blocks),
 	KUNIT_CASE(block_has_directory_while_it_is_there),
@@ -234,6 +264,7 @@ static struct kunit_case memory_block_cases[] = {
 	KUNIT_CASE(state_write_of_nonsense_is_refused),
 	KUNIT_CASE(state_write_again_is_refused),
 	KUNIT_CASE(state_write_passes_errors_on),
+	KUNIT_CASE(state_is_going_offline_meanwhile),
 	{}
 };
 

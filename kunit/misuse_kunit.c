@@ -111,14 +111,36 @@ static void map_altmap_of_several_ranges_is_refused(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, get_dev_pagemap(range.pfn, NULL));
 }
 
-/* Private memory is migrated when a processor touches it, so it needs somebody who does. */
-static void map_private_memory_without_owner_is_refused(struct kunit *test)
+/* It warns, and takes it for memory that is like any other. */
+static void map_of_unknown_type_warns(struct kunit *test)
 {
-	struct fake_device *device = device_at(test, fake_range(test, 1), MEMORY_DEVICE_PRIVATE);
+	struct fake_device *device = device_at(test, fake_range(test, 1), 0);
+
+	provoke(test, "mm/memremap.c");
+	KUNIT_ASSERT_EQ(test, fake_device_map(test, device), 0);
+	fake_device_unmap(test, device);
+}
+
+static const enum memory_type owned_types[] = { MEMORY_DEVICE_PRIVATE, MEMORY_DEVICE_COHERENT };
+
+static void describe(const enum memory_type *type, char *desc)
+{
+	strscpy(desc, *type == MEMORY_DEVICE_PRIVATE ? "private" : "coherent",
+		KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(owned_types, owned_types, describe);
+
+/* Pages that are migrated to and fro: somebody has to know them, and to get them back. */
+static void map_memory_without_owner_is_refused(struct kunit *test)
+{
+	const enum memory_type *type = test->param_value;
+	struct fake_device *device = device_at(test, fake_range(test, 1), *type);
+	const struct dev_pagemap_ops none = {};
 
 	device->pgmap->owner = NULL;
 	expect_refused(test, device, -EINVAL);
-	device->pgmap->ops = NULL;
+	device->pgmap->ops = &none;
 	expect_refused(test, device, -EINVAL);
 }
 
@@ -129,7 +151,8 @@ static struct kunit_case misuse_cases[] = {
 	KUNIT_CASE(map_over_system_ram_is_refused),
 	KUNIT_CASE(map_of_no_range_is_refused),
 	KUNIT_CASE(map_altmap_of_several_ranges_is_refused),
-	KUNIT_CASE(map_private_memory_without_owner_is_refused),
+	KUNIT_CASE(map_of_unknown_type_warns),
+	KUNIT_CASE_PARAM(map_memory_without_owner_is_refused, owned_types_gen_params),
 	{}
 };
 

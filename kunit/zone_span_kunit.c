@@ -227,9 +227,30 @@ static void default_zone_within_movable_zone_is_movable(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, zone_spans_pfn(zone, middle.pfn));
 }
 
+/*
+ *	N#N  ZONE_NORMAL shrinks past a block of ZONE_MOVABLE
+ */
+static void normal_zone_shrinks_past_movable_memory(struct kunit *test)
+{
+	struct fake_range range = fake_range(test, 3);
+	struct fake_range last = fake_block(test, range, 2);
+	struct zone *zone = fake_zone(ZONE_NORMAL);
+
+	KUNIT_ASSERT_EQ(test, fake_add(test, range, MHP_NONE), 0);
+	KUNIT_ASSERT_EQ(test, fake_online(test, fake_block(test, range, 0),
+					  MMOP_ONLINE_KERNEL), 0);
+	KUNIT_ASSERT_EQ(test, fake_online(test, last, MMOP_ONLINE_KERNEL), 0);
+	KUNIT_ASSERT_EQ(test, fake_online(test, fake_block(test, range, 1),
+					  MMOP_ONLINE_MOVABLE), 0);
+	KUNIT_EXPECT_EQ(test, zone_end_pfn(zone), last.pfn + last.nr_pages);
+	KUNIT_ASSERT_EQ(test, fake_offline(test, last), 0);
+	KUNIT_EXPECT_EQ(test, zone_end_pfn(zone), range.pfn + last.nr_pages);
+}
+
 static struct kunit_case zone_span_cases[] = {
 	KUNIT_CASE_PARAM(movable_zone_spans_its_memory, all_steps_gen_params),
 	KUNIT_CASE(normal_zone_spans_its_memory),
+	KUNIT_CASE(normal_zone_shrinks_past_movable_memory),
 	KUNIT_CASE(node_spans_its_zones),
 	KUNIT_CASE(zone_with_hole_is_not_contiguous),
 	KUNIT_CASE(default_zone_of_new_memory_is_normal),
