@@ -149,4 +149,5 @@ static struct kunit_suite boot_memory_suite = {
 	.exit = fake_world_exit,
 	.test_cases = boot_memory_cases,
 };
+
 kunit_test_suite(boot_memory_suite);

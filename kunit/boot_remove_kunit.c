@@ -25,7 +25,11 @@ static bool is_movable_boot_memory(unsigned long pfn)
 static struct fake_range movable_boot_block(struct kunit *test)
 {
 	const unsigned long nr_pages = PHYS_PFN(memory_block_size_bytes());
-	struct fake_range range = { .size = PFN_PHYS(nr_pages), .nr_pages = nr_pages, .nr_blocks = 1 };
+	struct fake_range range = {
+		.size = PFN_PHYS(nr_pages),
+		.nr_pages = nr_pages,
+		.nr_blocks = 1,
+	};
 
 	for (range.pfn = nr_pages; range.pfn < max_pfn; range.pfn += nr_pages) {
 		range.start = PFN_PHYS(range.pfn);
