@@ -262,8 +262,9 @@ static void auto_movable_counts_other_dynamic_groups(struct kunit *test)
 
 	for_each_populated_zone(zone)
 		early += zone->present_early_pages;
-	if (block * 150 / early < 10)
-		kunit_skip(test, "a block is too small a part of the memory for a ratio in percent");
+	/* Boot memory differs in size; from 3 on, rounding does not matter. */
+	if (block * 150 / early < 3)
+		kunit_skip(test, "a block is too small a part of the memory for percents");
 	snprintf(ratio, sizeof(ratio), "%lu", block * 150 / early);
 	parameter_set(test, "memory_hotplug.auto_movable_ratio", ratio);
 	parameter_set(test, "memory_hotplug.online_policy", "auto-movable");
