@@ -7,6 +7,7 @@ A prefix is checked out in a work tree of its own, build/ID/each/, so nothing he
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import PurePath
 
 from mhp import kunit_run, options, sidetree
 from mhp.exits import Exit, MhpError
@@ -27,10 +28,11 @@ def prefixes(state: State, names: Sequence[str] = ()) -> list[tuple[Link, State]
     Raises MhpError(USAGE) for a name that is not there.
     """
     patches = state.part("mm")
-    if unknown := [name for name in names if not any(link.name.startswith(name) for link in patches)]:
+    files = {link: PurePath(link.name).name for link in patches}
+    if unknown := [name for name in names if not any(file.startswith(name) for file in files.values())]:
         raise MhpError(Exit.USAGE, f"{unknown[0]}: no such patch in the series; see `scripts/series list`")
     return [(link, replace(state, series=link == patches[-1], chain=state.chain[:state.chain.index(link) + 1]))
-            for link in patches if not names or any(link.name.startswith(name) for name in names)]
+            for link in patches if not names or any(files[link].startswith(name) for name in names)]
 
 
 def check(tree: PreparedTree, arch: str, names: Sequence[str] = (),

@@ -8,12 +8,12 @@ from mhp.exits import Exit, MhpError
 from mhp.state import Link, State
 
 CHAIN = [Link("shims", "0001-shim.patch", "k", "c1"), Link("suites", "kunit", "k", "c2"),
-         Link("mm", "0001-a.patch", "k", "c3"), Link("mm", "0002-b.patch", "k", "c4")]
+         Link("mm", "mm-patches/v6.12/0001-a.patch", "k", "c3"), Link("mm", "mm-patches/v6.12/0002-b.patch", "k", "c4")]
 
 
 def test_prefix_ends_with_its_patch() -> None:
     found = each.prefixes(State(base="c0", chain=CHAIN))
-    assert [(link.name, made_from.tip) for link, made_from in found] == [("0001-a.patch", "c3"), ("0002-b.patch", "c4")]
+    assert [(link, made_from.tip) for link, made_from in found] == [(CHAIN[2], "c3"), (CHAIN[3], "c4")]
     assert [made_from.series for _link, made_from in found] == [False, True]
 
 
