@@ -2,11 +2,17 @@
 """A kernel build directory: the files in it that matter to us, and its repair after a kill."""
 
 import os
+import re
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 # Written while make runs: still there afterwards means that make was cut off.
 _UNDER_WAY = "mhp-build-under-way"
+
+# In QEMU's arguments.
+_HERE = "{build}"
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,11 @@ class BuildDir:
         return self.path / "test.log"
 
     @property
+    def handed_out(self) -> Path:
+        """What the last guest under QEMU counted, when it is built for gcov (coverage/handed.py)."""
+        return self.path / "gcov.data"
+
+    @property
     def results(self) -> Path:
         """Upstream's JSON about the last guest, where the user named no other file."""
         return self.path / "results.json"
@@ -38,6 +49,23 @@ class BuildDir:
     def kernel(self, arch: str) -> Path:
         """The file that shows that a kernel was linked; for um it is the program itself."""
         return self.path / ("linux" if arch == "um" else "vmlinux")
+
+    def named(self, words: str) -> str:
+        """QEMU's arguments with the path of this directory for `{build}`."""
+        return words.replace(_HERE, shlex.quote(str(self.path)))
+
+    def images(self, qemu_args: Sequence[str]) -> list[Path]:
+        """The boot images that QEMU's arguments name below `{build}`. make makes them from vmlinux, and nothing else does."""
+        found = [re.findall(rf"-kernel {re.escape(_HERE)}/([\w./-]+)", words) for words in qemu_args]
+        return [self.path / name for names in found for name in names]
+
+    def stale_image(self, qemu_args: Sequence[str], arch: str) -> Path | None:
+        """One of these images that is not there, or not made from the kernel that is there."""
+        kernel = self.kernel(arch)
+        for image in self.images(qemu_args):
+            if not image.exists() or kernel.exists() and image.stat().st_mtime < kernel.stat().st_mtime:
+                return image
+        return None
 
     def begin(self) -> int:
         """A build starts. Mends what a killed one left; returns the number of files removed."""

@@ -82,6 +82,9 @@ def _decide(job: Job, quiet: bool = False) -> Verdict:
     if job.options.subcommand == "exec" and not job.build.kernel(job.arch).exists():
         raise MhpError(Exit.USAGE, f"{job.build.path} holds no kernel yet: `scripts/kunit.py build` or "
                        "`run` makes one")
+    image = job.build.stale_image(job.options.seen.qemu_args, job.arch)
+    if job.options.subcommand == "exec" and image:
+        raise MhpError(Exit.USAGE, f"{image} is older than the kernel: `scripts/kunit.py run` makes it")
     if job.options.seen.run_isolated:
         return _isolated(job, build_first)
     if job.options.repeat > 1:
@@ -94,11 +97,15 @@ def _must_build(job: Job) -> bool:
     """Whether `run` has to build by make; say why. Builds what does not take make."""
     before = building.key(job)
     found = building.change(job, before)
+    image = job.build.stale_image(job.options.seen.qemu_args, job.arch)
+    if found is None and image:
+        say(f"building first: {image} is older than the kernel")
+        return True
     if found is None:
         say("nothing has changed since the last build: booting it again")
         return False
     say(f"building first: {found.why}")
-    return not building.fast(job, before, found)
+    return job.build.images(job.options.seen.qemu_args) != [] or not building.fast(job, before, found)
 
 
 def _build_only(job: Job, quiet: bool = False) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """scripts/matrix, --boot and --matrix; the architectures' files."""
 
+import os
 import re
 from pathlib import Path
 
@@ -55,6 +56,21 @@ def test_boot_is_what_its_line_says() -> None:
         options.parse(["run", f"--boot={name}", "--matrix=quick"])
     with pytest.raises(MhpError, match="goes with run or exec"):
         options.parse(["build", "--matrix=quick"])
+
+
+def test_boot_image_is_made_from_the_kernel(tmp_path: Path) -> None:
+    build, words = BuildDir(tmp_path), ["-cpu max -kernel {build}/boot/image", "-m 1G"]
+    assert build.named(words[0]) == f"-cpu max -kernel {tmp_path}/boot/image"
+    assert BuildDir(Path("/a b")).named(words[0]) == "-cpu max -kernel '/a b'/boot/image", "one word to shlex"
+    image, kernel = tmp_path / "boot/image", build.kernel("x86_64")
+    assert build.stale_image(words, "x86_64") == image and build.stale_image(words[1:], "x86_64") is None
+    image.parent.mkdir()
+    image.touch()
+    kernel.touch()
+    os.utime(image, (1, 1))
+    assert build.stale_image(words, "x86_64") == image, "a build without make made a newer kernel"
+    os.utime(kernel, (0, 0))
+    assert build.stale_image(words, "x86_64") is None
 
 
 def test_compiler_prefix_is_none_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
