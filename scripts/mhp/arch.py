@@ -6,6 +6,7 @@ laid over .kunitconfig and tells in its comments:
 
     # cross_compile: powerpc64le-linux-gnu-      prefix of the compiler; a fragment may say another one
     # qemu: qemu-system-ppc64                    the program
+    # gcov: spapr-vty,reg=0x71001000             QEMU's device for what gcov counted; gcov.config says it
 
 Its own fragments are beside that. um has neither; an architecture that we have no files for is left to
 upstream altogether.
@@ -22,7 +23,7 @@ from mhp import kvm, paths
 from mhp.exits import Exit, MhpError
 
 BASE = "base"
-_DIRECTIVE = re.compile(r"# (cross_compile|qemu|kernel_args|timeout|test): (.+)$")
+_DIRECTIVE = re.compile(r"# (cross_compile|qemu|gcov|kernel_args|timeout|test): (.+)$")
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,11 @@ class Arch:
     """An architecture by its name in make's ARCH=."""
 
     name: str
+
+    @property
+    def source(self) -> str:
+        """Its directory below arch/."""
+        return {"i386": "x86", "x86_64": "x86"}.get(self.name, self.name)
 
     @property
     def base(self) -> Path:

@@ -217,7 +217,7 @@ def _coverage(context: Context) -> Outcome:
     """A case for each threshold, and one for the exclusions and the run itself."""
     report = context.tree.build / "coverage" / coverage.SUMMARY
     report.unlink(missing_ok=True)
-    status, tail = _run(context, "coverage", ["/usr/bin/python3", "-B", paths.SCRIPTS / "coverage", *context.flags])
+    status, tail = _run(context, "coverage", ["/usr/bin/python3", "-B", paths.SCRIPTS / "coverage", "--quick", *context.flags])
     if not report.exists():
         return Outcome(Counts(failed=1), (tail,))
     problems = json.loads(report.read_bytes())["problems"]

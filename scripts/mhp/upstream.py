@@ -16,9 +16,10 @@ from pathlib import Path
 from mhp import compiler, guard, kconfig, paths
 from mhp.arch import Arch, directives
 from mhp.builddir import BuildDir
+from mhp.coverage import handed
 from mhp.exits import MhpError
 from mhp.log import LIMIT_BYTES, printable
-from mhp.options import Options
+from mhp.options import Options, map_flag
 from mhp.progress import Progress, say
 from mhp.run import shown
 from mhp.tree import PreparedTree, read_state
@@ -175,7 +176,7 @@ def arguments(job: Job, subcommand: str, rest: Sequence[str], guest: Path, json:
         words += [f"--qemu_args={arg}" for arg in job.target.accelerator(seen.qemu_args, job.build.kernel(job.arch))]
         if job.arch == "um":
             words.append(f"--kernel_args=uml_dir={relative(guest, job.tree.path)}")
-    return [*words, *rest]
+    return [*words, *map_flag(list(rest), "--qemu_args", job.build.named)]
 
 
 @dataclass
@@ -205,6 +206,8 @@ class Watch:
         self.seconds = now - self.started
         if size > LIMIT_BYTES:
             return f"the guest was stopped: it had printed {LIMIT_BYTES >> 20} MiB"
+        if handed.size(self.job.build) > handed.LIMIT_BYTES:
+            return f"the guest was stopped: it had handed out {handed.LIMIT_BYTES >> 20} MiB of gcov's data"
         if self.seconds > self.job.options.seen.timeout + _EXTRA_SECONDS:
             return _TIME_OUT
         return None

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """scripts/coverage without a kernel: its files, gcov's data, the series' lines, the thresholds, the reports."""
 
+import shlex
 import shutil
 import subprocess
 import xml.etree.ElementTree as xml
@@ -11,7 +12,9 @@ import pytest
 from small_world import World, edit, write
 
 from mhp import paths
-from mhp.coverage import functions, gcov, judge, model, output, page, patches, scope, table
+from mhp.arch import Arch, directives
+from mhp.builddir import BuildDir
+from mhp.coverage import command, functions, gcov, handed, judge, model, output, page, patches, scope, table
 from mhp.coverage.model import Data, Line
 from mhp.exits import Exit, MhpError
 from mhp.tree import read_state
@@ -68,9 +71,12 @@ def test_code_that_nothing_compiles() -> None:
     (scope.read_scope, "# nothing\n", "names no file"),
     (scope.read_exclusions, "lines  mm/a.c:f  text\n", ":1: not `lines|branches"),
     (scope.read_exclusions, "lines  mm/a.c:f  (  why\n", ":1: ("),
+    (scope.read_exclusions, "lines with um  mm/a.c:f  text  why\n", ":1: not `lines|branches"),
     (scope.read_thresholds, "lines 95\n", ":1: not"), (scope.read_thresholds, "lines 99 95\n", ":1: not"),
     (scope.read_thresholds, "lines 90 95\n", "nothing about branches, series"),
-    (scope.read_runs, "m68k -\n", ":1: not `um"), (scope.read_runs, "", "names no run")])
+    (scope.read_runs, "quick m68k\n", ":1: neither `quick"), (scope.read_runs, "um\n", ":1: neither `quick"),
+    (scope.read_runs, "full boot\n", ":1: neither `quick"), (scope.read_runs, "full boot no-such\n", "no such line"),
+    (scope.read_runs, "", "names no run")])
 def test_files_that_are_wrong_are_refused(read: Callable[[Path], object], text: str, said: str,
                                           tmp_path: Path) -> None:
     path = tmp_path / "file"
@@ -85,7 +91,28 @@ def test_own_files_are_right() -> None:
     assert files.holds("mm/memory_hotplug.c", "offline_pages") and not files.holds("mm/page_alloc.c", "bad_page")
     assert scope.read_thresholds(paths.COVERAGE / "thresholds")[scope.SERIES].least == 100
     assert all(one.reason for one in scope.read_exclusions(paths.COVERAGE / "exclusions"))
-    assert scope.read_runs(paths.COVERAGE / "runs")[0].name == "um"
+    runs = scope.read_runs(paths.COVERAGE / "runs")
+    assert runs[0].name == "um" and runs[0].words == ["--arch=um"] and runs[0].quick
+    assert "--boot=x86-la57" in [word for run in runs for word in run.words]
+    for target in {run.target for run in runs} - {"um"}:
+        assert directives(Arch(target).fragment(command.CONFIG))["gcov"], "a way out of the guest"
+        assert (paths.REPO / "kunit/gcov" / f"{Arch(target).source}.c").is_file()
+
+
+def test_runs_that_are_asked_for() -> None:
+    runs = scope.read_runs(paths.COVERAGE / "runs")
+    quick = command.chosen_runs(runs, command.Asked(quick=True))
+    assert {run.target for run in quick} >= {"um", "x86_64"} and len(quick) < len(runs)
+    assert {run.target for run in command.chosen_runs(runs, command.Asked(targets=("um",)))} == {"um"}
+    with pytest.raises(MhpError, match="no run for sparc"):
+        command.chosen_runs(runs, command.Asked(targets=("um", "sparc")))
+    assert command.Asked(quick=True).enforced and not command.Asked("mhp_*").enforced
+
+
+def test_objects_of_an_architecture() -> None:
+    chosen = scope.Scope({name: ("*",) for name in ("mm/a.c", "arch/um/b.c", "arch/x86/c.c")})
+    assert command.instrumented(chosen, ["mm/d.c", "mm/e.h"], Arch("x86_64")) == ["arch/x86/c.o", "mm/a.o", "mm/d.o"]
+    assert command.instrumented(chosen, [], Arch("um")) == ["arch/um/b.o", "mm/a.o"]
 
 
 def test_last_pattern_decides(tmp_path: Path) -> None:
@@ -124,11 +151,43 @@ def test_no_data_is_an_error(built: Path) -> None:
         gcov.read(built, built.parent / "linux", "um", "gcov")
 
 
+def test_data_that_a_guest_hands_out(built: Path) -> None:
+    subprocess.run([built / "a"], check=True)
+    (counted,) = built.rglob("*.gcda")
+    content, where, notes = counted.read_bytes(), BuildDir(built), gcov.objects(built)
+    counted.unlink()
+    head = f"gcda {len(content)} {counted}\n".encode()
+    where.handed_out.write_bytes(head + content + b"end 1\n")
+    handed.unpack(where, notes)
+    assert counted.read_bytes() == content and handed.size(where) > len(content)
+    assert gcov.read(built, built.parent / "linux", "x86_64", "gcov")["mm/a.c"][3].counts == {"x86_64": 1}
+    for wrong in (b"", head, head + content, head + content[:-1] + b"end 1\n", head + content + b"end 2\n",
+                  (head + content) * 2 + b"end 2\n", head + content + b"end 1\nmore", b"garbage\n",
+                  head.replace(b"/mm/a", b"/mm/../mm/a") + content + b"end 1\n",
+                  b"gcda 3 /etc/passwd\nabcend 1\n", b"gcda 3 a\0b\nabcend 1\n", b"gcda 99999999999 /a\n"):
+        where.handed_out.write_bytes(wrong)
+        with pytest.raises(MhpError) as caught:
+            handed.unpack(where, notes)
+        assert caught.value.status == Exit.NOTHING_RAN, wrong
+    where.handed_out.unlink()
+    with pytest.raises(MhpError, match="one that panicked or was stopped has none"):
+        handed.unpack(where, notes)
+
+
+def test_path_of_the_device_is_one_word() -> None:
+    words = shlex.split(handed.device(Arch("x86_64"), command.CONFIG, Path("/a b/c,d;e")))
+    assert words == ["-chardev", "file,id=gcov,path=/a b/c,,d;e", "-device", "isa-debugcon,chardev=gcov"]
+    with pytest.raises(MhpError, match="no way out of the guest"):
+        handed.device(Arch("um"), command.CONFIG, Path("/a"))
+
+
 def test_targets_are_merged() -> None:
     one: Data = {"a.c": {1: Line({"um": 1}, {"um": (1, 0)}), 2: Line({"um": 0})}}
     other: Data = {"a.c": {1: Line({"x86_64": 0}, {"x86_64": (0, 2)}), 2: Line({"x86_64": 3})}, "b.c": lines({1: 0})}
     merged = model.merge([one, other])
     assert merged["a.c"][1].taken == (1, 2) and merged["a.c"][2].count == 3
+    one["a.c"][1].branches["powerpc"] = ()
+    assert one["a.c"][1].taken == (1, 0), "a condition that is constant on one target"
     assert model.targets(merged) == ["um", "x86_64"] and set(merged) == {"a.c", "b.c"}
     assert str(model.sum_lines([])).strip() == "-", "of nothing there is no percentage"
 
@@ -186,6 +245,12 @@ def test_exclusions_take_out_lines_and_show_when_they_are_stale(tmp_path: Path) 
     assert good.files[0].uncompiled == ["never", "short_one"]
     bad = excluded(tmp_path, "lines  mm/a.c:first  return 1;  cannot be\nlines  mm/a.c:*  nothing  gone\n", {7: 2})
     assert bad.stale == ["exclusions:1: mm/a.c:7 is reached", "exclusions:2: fits no line"]
+
+
+def test_exclusion_that_holds_without_an_architecture(tmp_path: Path) -> None:
+    (tmp_path / "exclusions").write_text("lines without powerpc  mm/a.c:first  return 1;  powerpc does it\n")
+    (found,) = scope.read_exclusions(tmp_path / "exclusions")
+    assert found.what == "lines" and found.without == "powerpc"
 
 
 def test_tracefile_and_cobertura(tmp_path: Path) -> None:

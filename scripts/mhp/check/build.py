@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mhp import guard, upstream
+from mhp.arch import Arch
 from mhp.builddir import BuildDir
 from mhp.check import compare, regions
 from mhp.check.compare import Message
@@ -100,7 +101,7 @@ def files(job: Job, patch: Patch) -> list[str]:
 
 def for_arch(names: Sequence[str], kernel: Kernel) -> list[str]:
     """Those of the files that can belong to a kernel of that architecture."""
-    mine = {"i386": "x86", "x86_64": "x86"}.get(kernel.arch, kernel.arch)
+    mine = Arch(kernel.arch).source
     return [name for name in names if not name.startswith("arch/") or name.startswith(f"arch/{mine}/")
             or mine == "um" and name.startswith("arch/x86/um/")]
 

@@ -6,10 +6,12 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from mhp import kunit_run, options, paths, upstream, verdict
-from mhp.coverage import gcov, judge, model, output, page, patches, scope, table
+from mhp.arch import Arch
+from mhp.coverage import gcov, handed, judge, model, output, page, patches, scope, table
 from mhp.coverage.model import Data
 from mhp.coverage.scope import Run
 from mhp.exits import Exit, MhpError
@@ -24,59 +26,90 @@ _TIMEOUT_SECONDS = 120
 _WITH_DATA = (Exit.PASS, Exit.FINDINGS, Exit.REPORT)
 
 
-def command(kdir: Path | None, glob: str, jobs: int | None) -> int:
-    """Run all that coverage/runs says and report; returns the exit status. glob: only these cases, nothing enforced."""
+@dataclass(frozen=True)
+class Asked:
+    """What was asked for. glob: only these cases; quick: only the runs of `make test`; targets: only these, () for all."""
+
+    glob: str = ""
+    jobs: int | None = None
+    quick: bool = False
+    targets: tuple[str, ...] = ()
+
+    @property
+    def enforced(self) -> bool:
+        """Whether all runs that the thresholds are made for are made."""
+        return not self.glob and not self.targets
+
+
+def command(kdir: Path | None, asked: Asked) -> int:
+    """Run what coverage/runs says and report; returns the exit status."""
     if shutil.which("genhtml") is None:
         raise MhpError(Exit.MISSING_TOOL, "genhtml is not installed: `scripts/setup coverage` does it (Debian package lcov)")
     chosen = scope.read_scope(paths.COVERAGE / "scope")
     exclusions = scope.read_exclusions(paths.COVERAGE / "exclusions")
     thresholds = scope.read_thresholds(paths.COVERAGE / "thresholds")
-    runs = scope.read_runs(paths.COVERAGE / "runs")
+    runs = chosen_runs(scope.read_runs(paths.COVERAGE / "runs"), asked)
+    targets = {run.target for run in runs}
+    chosen = chosen.on({Arch(target).source for target in targets})
+    exclusions = [one for one in exclusions if one.without not in targets]
     tree = prepare(kdir)
     with using(tree):
         below = read_state(tree).below_mm
-        objects = instrumented(chosen, patches.touched(tree.git, below))
+        touched = patches.touched(tree.git, below)
         status, parts = Exit.PASS, []
         for number, run in enumerate(runs, 1):
             say(f"[{number}/{len(runs)}] {run.name}")
-            ended, data = count(run, tree, objects, glob, jobs)
+            ended, data = count(run, tree, instrumented(chosen, touched, Arch(run.target)), asked)
             parts.append(data)
             status = status or ended
         data = model.merge(parts)
         judged = judge.judge(tree.path, data, patches.attribute(tree.git, below, data), chosen, exclusions, thresholds)
-    return _report(tree, judged, status, glob)
+    return _report(tree, judged, status, asked)
 
 
-def instrumented(chosen: scope.Scope, touched: Sequence[str]) -> list[str]:
-    """The objects that User-mode Linux counts in: of the scope, and of what the series touches."""
+def chosen_runs(runs: Sequence[Run], asked: Asked) -> list[Run]:
+    """Those that are asked for. Raises MhpError(USAGE) when there are none."""
+    found = [run for run in runs if (run.quick or not asked.quick) and (not asked.targets or run.target in asked.targets)]
+    if missing := set(asked.targets) - {run.target for run in found}:
+        raise MhpError(Exit.USAGE, f"coverage/runs has no run for {', '.join(sorted(missing))}")
+    return found
+
+
+def instrumented(chosen: scope.Scope, touched: Sequence[str], target: Arch) -> list[str]:
+    """The objects that an architecture counts in: of the scope, and of what the series touches."""
     names = sorted({*chosen.files, *touched})
     return [f"{name[:-2]}.o" for name in names if name.endswith(".c")
-            and not (name.startswith("arch/") and not name.startswith("arch/um/"))]
+            and (not name.startswith("arch/") or name.startswith(f"arch/{target.source}/"))]
 
 
-def count(run: Run, tree: PreparedTree, objects: Sequence[str], glob: str, jobs: int | None) -> tuple[Exit, Data]:
+def count(run: Run, tree: PreparedTree, objects: Sequence[str], asked: Asked) -> tuple[Exit, Data]:
     """Build and boot once: the verdict, and what was counted. Raises MhpError when the guest left no data."""
-    words = ["run", f"--config={CONFIG}", *(f"--config={name}" for name in run.configs), f"--timeout={_TIMEOUT_SECONDS}",
-             f'--kconfig_add=CONFIG_UML_GCOV_OBJECTS="{" ".join(objects)}"',
-             *(f"--kernel_args={arg}" for arg in run.kernel_args), *([f"--jobs={jobs}"] if jobs else []),
-             *([glob] if glob else [])]
+    target = Arch(run.target)
+    words = ["run", *run.words, f"--config={CONFIG}", f"--timeout={_TIMEOUT_SECONDS}",
+             f'--kconfig_add=CONFIG_GCOV_OBJECTS="{" ".join(objects)}"',
+             *([f"--jobs={asked.jobs}"] if asked.jobs else []), *([asked.glob] if asked.glob else [])]
+    build = upstream.build_dir(options.parse(words), tree)
+    if target.known:
+        words.append(f"--qemu_args={handed.device(target, CONFIG, build.handed_out)}")
     # What an error says to repeat is this command.
-    asked = dataclasses.replace(options.parse(words), typed=(glob,) if glob else ())
-    build = upstream.build_dir(asked, tree)
+    parsed = dataclasses.replace(options.parse(words), typed=(asked.glob,) if asked.glob else ())
     gcov.remove(build.path)
-    decided = kunit_run.decide_in(asked, tree)
+    build.handed_out.unlink(missing_ok=True)
+    decided = kunit_run.decide_in(parsed, tree)
     if decided.status != Exit.PASS:
         for line in verdict.summary(decided, log_path=str(build.log), repeat="scripts/coverage"):
             say(line)
     if decided.status not in _WITH_DATA:
-        raise MhpError(decided.status, f"{run.name}: there is no coverage: gcov's data is written when the guest halts, "
-                       f"and this run ended with {decided.status.name}")
-    return decided.status, gcov.read(build.path, tree.path, run.target, _gcov_program())
+        raise MhpError(decided.status, f"{run.name}: there is no coverage: gcov's data is written when the guest comes to "
+                       f"its end, and this run ended with {decided.status.name}")
+    if target.known:
+        handed.unpack(build, gcov.objects(build.path))
+    return decided.status, gcov.read(build.path, tree.path, run.target, _gcov_program(parsed.seen.arch, parsed.configs))
 
 
-def _gcov_program() -> str:
-    """gcov of the compiler that MHP_CC names, which has to fit."""
-    compiler = (os.environ.get("MHP_CC") or "gcc").split()[-1]
+def _gcov_program(arch: str, configs: Sequence[str]) -> str:
+    """gcov of the compiler that builds the kernel; of the one that MHP_CC names, which has to fit."""
+    compiler = (os.environ.get("MHP_CC") or f"{Arch(arch).cross_compile(configs)}gcc").split()[-1]
     return compiler.replace("gcc", "gcov") if "gcc" in compiler else "gcov"
 
 
@@ -89,19 +122,21 @@ def _summary(judged: judge.Judged) -> str:
                        "problems": [*judged.failures, *judged.stale], "below": judged.below}, indent=1)
 
 
-def _report(tree: PreparedTree, judged: judge.Judged, status: Exit, glob: str) -> int:
+def _report(tree: PreparedTree, judged: judge.Judged, status: Exit, asked: Asked) -> int:
+    if not asked.enforced:
+        judged = dataclasses.replace(judged, failures=[], stale=[], below=[])
     place = tree.build / "coverage"
     texts = {name: (tree.path / name).read_text(encoding="utf-8", errors="replace").splitlines()
              for name in {*judged.data, *(name for own in judged.own for name in own.uncompiled)}}
     shutil.rmtree(place, ignore_errors=True)
     output.write(place, tree.path, judged.reported, texts, "mhp-kunit")
-    about = f"{tree.origin}, {', '.join(model.targets(judged.data))}{f', only {glob}' if glob else ''}"
+    about = f"{tree.origin}, {', '.join(model.targets(judged.data))}{f', only {asked.glob}' if asked.glob else ''}"
     write_whole(place / "series.html", page.page(judged, texts, about).encode(errors="backslashreplace"))
     write_whole(place / SUMMARY, _summary(judged).encode())
     for line in table.lines(judged, texts):
         print(line)
     print(f"\nreports: {place}/series.html, html/index.html, coverage.info, coverage.xml", flush=True)
-    if glob:
-        say("not all cases ran: the thresholds are not enforced")
+    if not asked.enforced:
+        say("not all cases ran on all targets: the thresholds are not enforced")
         return status
     return status or (Exit.FINDINGS if judged.failures or judged.stale else Exit.PASS)

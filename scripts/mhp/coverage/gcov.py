@@ -45,8 +45,8 @@ def read(build: Path, tree: Path, target: str, program: str) -> Data:
                        "coverage/scope name files that are compiled?")
     if without:
         raise MhpError(Exit.NOTHING_RAN, f"{build}: {len(without)} of {len(notes)} objects have no gcov data, such as "
-                       f"{without[0].relative_to(build).with_suffix('.o')}. It is written when a guest halts, and only "
-                       "then: one that panicked or was stopped leaves none")
+                       f"{without[0].relative_to(build).with_suffix('.o')}. It is written when a guest comes "
+                       "to its end, and only then: one that panicked or was stopped leaves none")
     found: Data = {}
     for note in notes:
         done = check([program, "--json-format", "--stdout", "--branch-probabilities",

@@ -21,8 +21,11 @@ class Line:
 
     @property
     def taken(self) -> Branches:
-        """Its branches on all targets; where they are not the same everywhere, those of the target that took most."""
-        shapes = list(self.branches.values())
+        """Its branches on all targets; where they are not the same everywhere, those of the target that took most.
+
+        On a target where its condition is constant it has none.
+        """
+        shapes = [shape for shape in self.branches.values() if shape]
         if not shapes:
             return ()
         if len({len(shape) for shape in shapes}) == 1:

@@ -4,10 +4,12 @@
 import fnmatch
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mhp import matrix
+from mhp.arch import Arch
 from mhp.coverage.functions import Function, functions
 from mhp.exits import Exit, MhpError
 
@@ -39,6 +41,11 @@ class Scope:
                 inside = not pattern.startswith("!")
         return inside
 
+    def on(self, sources: Collection[str]) -> "Scope":
+        """Without the files of other architectures. sources: directories below arch/."""
+        return Scope({name: patterns for name, patterns in self.files.items()
+                      if not name.startswith("arch/") or name.split("/")[1] in sources})
+
     def functions(self, file: str, text: str) -> list[Function]:
         """The functions of a file that are in scope."""
         return [one for one in functions(text) if self.holds(file, one.name)]
@@ -59,13 +66,17 @@ def read_scope(path: Path) -> Scope:
 
 @dataclass(frozen=True)
 class Exclusion:
-    """What does not count: lines, or only the branches, of FILE:FUNCTION (a pattern) whose text holds `text`."""
+    """What does not count: lines, or only the branches, of FILE:FUNCTION (a pattern) whose text holds `text`.
+
+    without: the architecture in whose absence it holds, "" when it always does.
+    """
 
     where: str
     what: str
     place: str
     text: re.Pattern[str]
     reason: str
+    without: str = ""
 
     def fits(self, file: str, function: str, line: str) -> bool:
         """Whether a line of a function is meant."""
@@ -77,14 +88,15 @@ def read_exclusions(path: Path) -> list[Exclusion]:
     found = []
     for number, line in _rows(path):
         fields = re.split(r"\s{2,}|\t+", line, maxsplit=3)
-        if len(fields) != 4 or fields[0] not in (LINES, BRANCHES) or ":" not in fields[1]:
+        what = re.fullmatch(rf"({LINES}|{BRANCHES})(?: without (\w+))?", fields[0])
+        if len(fields) != 4 or what is None or ":" not in fields[1]:
             raise MhpError(Exit.USAGE, f"{path}:{number}: not `lines|branches  FILE:FUNCTION  REGEX  REASON` with two "
                            f"spaces between: {line}")
         try:
             text = re.compile(fields[2])
         except re.error as err:
             raise MhpError(Exit.USAGE, f"{path}:{number}: {fields[2]}: {err}") from err
-        found.append(Exclusion(f"{path.name}:{number}", fields[0], fields[1], text, fields[3]))
+        found.append(Exclusion(f"{path.name}:{number}", what[1], fields[1], text, fields[3], what[2] or ""))
     return found
 
 
@@ -115,27 +127,40 @@ def read_thresholds(path: Path) -> dict[str, Threshold]:
 
 @dataclass(frozen=True)
 class Run:
-    """A run of the suites that is counted: its target, the configs on top of gcov's, and kernel parameters."""
+    """A run of the suites that is counted: one with kernel parameters, or a boot of scripts/matrix.
 
+    quick: also a part of `make test`.
+    """
+
+    quick: bool
     target: str
-    configs: tuple[str, ...]
+    boot: str
     kernel_args: tuple[str, ...]
 
     @property
     def name(self) -> str:
-        """For people, and for files."""
-        return "-".join([self.target, *self.configs])
+        """For people."""
+        return self.boot or " ".join([self.target, *self.kernel_args])
+
+    @property
+    def words(self) -> list[str]:
+        """What scripts/kunit.py is told."""
+        return [f"--boot={self.boot}"] if self.boot else [
+            f"--arch={self.target}", *(f"--kernel_args={arg}" for arg in self.kernel_args)]
 
 
 def read_runs(path: Path) -> list[Run]:
-    """Lines of `TARGET CONFIG[,CONFIG] [KERNEL_ARG]...`; a CONFIG "-" is none."""
+    """Lines of `quick|full ARCH [KERNEL_ARG]...` and `quick|full boot NAME`."""
     found = []
     for number, line in _rows(path):
         words = shlex.split(line)
-        if len(words) < 2 or words[0] != "um":
-            raise MhpError(Exit.USAGE, f"{path}:{number}: not `um CONFIG[,CONFIG]|- [KERNEL_ARG]...`: {line}")
-        configs = () if words[1] == "-" else tuple(words[1].split(","))
-        found.append(Run(words[0], configs, tuple(words[2:])))
+        which, kind, args = words[0], "".join(words[1:2]), words[2:]
+        boot = args[0] if kind == "boot" and len(args) == 1 else ""
+        if which not in matrix.SETS or (kind == "boot") != bool(boot) or not (boot or kind == "um" or Arch(kind).known):
+            raise MhpError(Exit.USAGE, f"{path}:{number}: neither `quick|full ARCH [KERNEL_ARG]...` nor "
+                           f"`quick|full boot NAME`: {line}")
+        target = matrix.find(boot).arch if boot else kind
+        found.append(Run(which == matrix.QUICK, target, boot, () if boot else tuple(args)))
     if not found:
         raise MhpError(Exit.USAGE, f"{path} names no run")
     return found
