@@ -19,6 +19,8 @@ MAX_PATCHES = 1000
 SERIES_FILE = "series"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*\.patch")
+IN_BASE = "the kernel holds this already: nothing is left to change"
+
 _REGULAR = ("100644", "100755")
 _REJECT_LINES = 14
 _LAST_DATE = 4102444800  # the year 2100, in seconds since 1970
@@ -146,7 +148,8 @@ def apply(git: Git, diff: bytes, name: str, lookup: Lookup) -> Applied:
 
     `lookup` gives the tree's entries. Line offsets are always accepted. When a hunk's context does
     not match, a three-way merge from the recorded blobs is tried, then less context; what was
-    needed is in the notes. Raises MhpError(BROKEN_BASE) with the file and hunk that do not apply.
+    needed is in the notes. A diff that the tree holds already, as after a backport to the base, changes
+    nothing, and a note says so. Raises MhpError(BROKEN_BASE) with the file and hunk that do not apply.
     """
     paths = touched(git, diff, name)
     before = lookup(paths)
@@ -172,6 +175,10 @@ def apply(git: Git, diff: bytes, name: str, lookup: Lookup) -> Applied:
                 return Applied({path: after.get(path) for path in paths},
                                tuple(([note] if note else []) + notes))
             first_error = first_error or said
+        scratch.check("read-tree", "--empty")
+        scratch.check("update-index", "-z", "--index-info", input=listing)
+        if scratch.run("apply", "--cached", "--reverse", "-", input=diff).status == 0:
+            return Applied({}, (IN_BASE,))
     raise MhpError(Exit.BROKEN_BASE, _explain(name, diff, first_error))
 
 

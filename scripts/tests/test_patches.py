@@ -241,3 +241,12 @@ def test_message_names_missing_file(world: World) -> None:
     world.prepare()
     with pytest.raises(MhpError, match="mm/gone.c: does not exist"):
         patches.apply(Git(world.linux / ".git"), GOOD.replace("page_alloc", "gone").encode(), "x.patch", lambda _: {})
+
+
+def test_patch_that_the_base_holds_is_passed_over(world: World) -> None:
+    write(world.patches, {"0001-x.patch": HEAD + GOOD.replace("alloc_0(void) { return 0;", "alloc_0(void) { return 9;")
+                          .replace("alloc_0(void) { return 7;", "alloc_0(void) { return 0;"), "series": "0001-x.patch\n"})
+    prepared = world.prepare()
+    (link,) = tree.read_state(prepared).part("mm")
+    assert link.notes == (patches.IN_BASE,)
+    assert not prepared.git.text("diff", f"{link.commit}^", link.commit)
