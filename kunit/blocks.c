@@ -5,6 +5,7 @@
 
 #include <linux/device.h>
 #include <linux/ioport.h>
+#include <linux/memblock.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 
@@ -167,4 +168,36 @@ void blocks_need_memmap_on_memory(struct kunit *test, const char *mode)
 		kunit_skip(test, "memmap_on_memory=%s: a memmap of %lu pages, pageblocks of %lu",
 			   mode, PFN_UP(PHYS_PFN(block) * sizeof(struct page)),
 			   pageblock_nr_pages);
+}
+
+static bool is_movable_boot_memory(unsigned long pfn)
+{
+	return pfn_to_online_page(pfn) && early_section(__pfn_to_section(pfn)) &&
+	       page_zonenum(pfn_to_page(pfn)) == ZONE_MOVABLE;
+}
+
+/**
+ * blocks_movable_boot - the first memory block of boot memory in ZONE_MOVABLE
+ * @test:	the test, skipped where there is none
+ *
+ * The first is one that memblock gave nothing out of, for it begins at the end.
+ *
+ * Return: the block, which nothing puts back when the test has removed it.
+ */
+struct fake_range blocks_movable_boot(struct kunit *test)
+{
+	const unsigned long nr_pages = PHYS_PFN(memory_block_size_bytes());
+	struct fake_range range = {
+		.size = PFN_PHYS(nr_pages),
+		.nr_pages = nr_pages,
+		.nr_blocks = 1,
+	};
+
+	for (range.pfn = nr_pages; range.pfn < max_pfn; range.pfn += nr_pages) {
+		range.start = PFN_PHYS(range.pfn);
+		if (is_movable_boot_memory(range.pfn))
+			return range;
+	}
+	kunit_skip(test, "no movable block of boot memory: movablecore= or kernelcore= is not given");
+	return range;
 }

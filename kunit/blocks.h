@@ -19,6 +19,7 @@ void blocks_expect_resource(struct kunit *test, struct fake_range range,
 			    const char *name, unsigned long flags);
 void blocks_expect_absent(struct kunit *test, struct fake_range range);
 
+struct fake_range blocks_movable_boot(struct kunit *test);
 void blocks_need_memmap_on_memory(struct kunit *test, const char *mode);
 
 #endif /* MHP_BLOCKS_H */

@@ -6,7 +6,6 @@
  * afterwards.
  */
 
-#include <linux/memblock.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 
@@ -14,31 +13,6 @@
 #include "fake_section.h"
 #include "mhp_validate.h"
 #include "self_hosted.h"
-
-static bool is_movable_boot_memory(unsigned long pfn)
-{
-	return pfn_to_online_page(pfn) && early_section(__pfn_to_section(pfn)) &&
-	       page_zonenum(pfn_to_page(pfn)) == ZONE_MOVABLE;
-}
-
-/* The first memory block that memblock gave nothing out of: it begins at the end. */
-static struct fake_range movable_boot_block(struct kunit *test)
-{
-	const unsigned long nr_pages = PHYS_PFN(memory_block_size_bytes());
-	struct fake_range range = {
-		.size = PFN_PHYS(nr_pages),
-		.nr_pages = nr_pages,
-		.nr_blocks = 1,
-	};
-
-	for (range.pfn = nr_pages; range.pfn < max_pfn; range.pfn += nr_pages) {
-		range.start = PFN_PHYS(range.pfn);
-		if (is_movable_boot_memory(range.pfn))
-			return range;
-	}
-	kunit_skip(test, "no movable block of boot memory: movablecore= is not given");
-	return range;
-}
 
 static void add(struct kunit *test, struct fake_range range, mhp_t flags)
 {
@@ -55,7 +29,7 @@ static void cycle(struct kunit *test, struct fake_range range, int online_type)
 
 static void removed_block_comes_back(struct kunit *test)
 {
-	struct fake_range range = movable_boot_block(test);
+	struct fake_range range = blocks_movable_boot(test);
 
 	KUNIT_ASSERT_EQ(test, offline_and_remove_memory(range.start, range.size), 0);
 	mhp_validate(test, "offline_and_remove_memory of boot memory");
@@ -71,7 +45,7 @@ static void removed_block_comes_back(struct kunit *test)
  */
 static void removed_block_hosts_its_memmap(struct kunit *test)
 {
-	struct fake_range range = movable_boot_block(test);
+	struct fake_range range = blocks_movable_boot(test);
 
 	self_hosted_mode(test);
 	KUNIT_ASSERT_EQ(test, offline_and_remove_memory(range.start, range.size), 0);

@@ -83,91 +83,76 @@ static void forge(struct kunit *test, struct fake_range range, bool hosted)
 	}
 }
 
-struct owner {
+/*
+ * As a hibernation leaves it: the memmap of offline memory is outside of all
+ * zones, so the image does not hold it.
+ */
+static void lose(struct kunit *test, struct fake_range range, bool hosted)
+{
+	memset(pfn_to_page(range.pfn), 0x6b, range.nr_pages * sizeof(struct page));
+}
+
+struct ruin {
 	const char *desc;
+	void (*memmap)(struct kunit *test, struct fake_range range, bool hosted);
 	bool hosted;
 };
 
-static const struct owner owners[] = {
-	{ "memory that hosts its memmap", true },
-	{ "memory that does not", false },
+static const struct ruin ruins[] = {
+	{ "forged marks, memory that hosts its memmap", forge, true },
+	{ "forged marks, memory that does not", forge, false },
+	{ "lost memmap, memory that hosts it", lose, true },
+	{ "lost memmap, memory that does not", lose, false },
 };
 
-KUNIT_ARRAY_PARAM_DESC(owners, owners, desc);
+KUNIT_ARRAY_PARAM_DESC(ruins, ruins, desc);
 
-/* It would be lost to the page allocator. */
-static void online_does_not_believe_forged_marks(struct kunit *test)
+/* Adds two blocks, and ruins their memmap while they are offline. */
+static struct fake_range add_ruined(struct kunit *test, const struct ruin *ruin)
 {
-	const struct owner *owner = test->param_value;
 	struct fake_range range = fake_range(test, 2);
 
-	self_hosted_mode(test);
-	KUNIT_ASSERT_EQ(test, fake_add(test, range, owner->hosted ? SELF_HOSTED : MHP_NONE), 0);
-	forge(test, range, owner->hosted);
-	KUNIT_ASSERT_EQ(test, fake_online(test, range, MMOP_ONLINE_KERNEL), 0);
-	if (owner->hosted)
+	KUNIT_ASSERT_EQ(test, fake_add(test, range, ruin->hosted ? SELF_HOSTED : MHP_NONE), 0);
+	ruin->memmap(test, range, ruin->hosted);
+	return range;
+}
+
+static void online(struct kunit *test, struct fake_range range, int online_type, bool hosted)
+{
+	KUNIT_ASSERT_EQ(test, fake_online(test, range, online_type), 0);
+	if (hosted)
 		self_hosted_expect(test, range);
 	else
 		self_hosted_expect_none(test, range);
 }
 
+/* Forged marks would be lost to the page allocator, and marks that were lost given to it. */
+static void online_does_not_believe_offline_memmap(struct kunit *test)
+{
+	const struct ruin *ruin = test->param_value;
+	struct fake_range range;
+
+	self_hosted_mode(test);
+	range = add_ruined(test, ruin);
+	online(test, range, MMOP_ONLINE_MOVABLE, ruin->hosted);
+	KUNIT_ASSERT_EQ(test, fake_offline(test, range), 0);
+	ruin->memmap(test, range, ruin->hosted);
+	online(test, range, MMOP_ONLINE_KERNEL, ruin->hosted);
+}
+
 /* It would be freed to nobody, or to the page allocator which never had it. */
-static void remove_does_not_believe_forged_marks(struct kunit *test)
+static void remove_does_not_believe_offline_memmap(struct kunit *test)
 {
-	const struct owner *owner = test->param_value;
-	struct fake_range range = fake_range(test, 2);
+	const struct ruin *ruin = test->param_value;
 	struct mhp_state before, after;
+	struct fake_range range;
 
 	self_hosted_mode(test);
 	mhp_state_take(&before);
-	KUNIT_ASSERT_EQ(test, fake_add(test, range, owner->hosted ? SELF_HOSTED : MHP_NONE), 0);
-	KUNIT_ASSERT_EQ(test, fake_online(test, range, MMOP_ONLINE_KERNEL), 0);
+	range = add_ruined(test, ruin);
+	online(test, range, MMOP_ONLINE_KERNEL, ruin->hosted);
 	KUNIT_ASSERT_EQ(test, fake_offline(test, range), 0);
-	forge(test, range, owner->hosted);
-	KUNIT_ASSERT_EQ(test, fake_remove(test, range), 0);
-	mhp_state_take(&after);
-	mhp_state_expect_equal(test, &before, &after);
-}
-
-/*
- * As a hibernation leaves it: the memmap of offline memory is outside of all
- * zones, so the image does not hold it.
- */
-static void lose_memmap(struct fake_range range)
-{
-	memset(pfn_to_page(range.pfn), 0x6b, range.nr_pages * sizeof(struct page));
-}
-
-static void online_after_offline_memmap_was_lost(struct kunit *test)
-{
-	const struct owner *owner = test->param_value;
-	struct fake_range range = fake_range(test, 2);
-
-	self_hosted_mode(test);
-	KUNIT_ASSERT_EQ(test, fake_add(test, range, owner->hosted ? SELF_HOSTED : MHP_NONE), 0);
-	lose_memmap(range);
-	KUNIT_ASSERT_EQ(test, fake_online(test, range, MMOP_ONLINE_MOVABLE), 0);
-	if (owner->hosted)
-		self_hosted_expect(test, range);
-	KUNIT_ASSERT_EQ(test, fake_offline(test, range), 0);
-	lose_memmap(range);
-	KUNIT_ASSERT_EQ(test, fake_online(test, range, MMOP_ONLINE_KERNEL), 0);
-	if (owner->hosted)
-		self_hosted_expect(test, range);
-}
-
-static void remove_after_offline_memmap_was_lost(struct kunit *test)
-{
-	const struct owner *owner = test->param_value;
-	struct fake_range range = fake_range(test, 2);
-	struct mhp_state before, after;
-
-	self_hosted_mode(test);
-	mhp_state_take(&before);
-	KUNIT_ASSERT_EQ(test, fake_add(test, range, owner->hosted ? SELF_HOSTED : MHP_NONE), 0);
-	KUNIT_ASSERT_EQ(test, fake_online(test, range, MMOP_ONLINE_MOVABLE), 0);
-	KUNIT_ASSERT_EQ(test, fake_offline(test, range), 0);
-	lose_memmap(range);
+	ruin->memmap(test, range, ruin->hosted);
 	KUNIT_ASSERT_EQ(test, fake_remove(test, range), 0);
 	mhp_state_take(&after);
 	mhp_state_expect_equal(test, &before, &after);
@@ -246,10 +231,8 @@ static struct kunit_case vmemmap_mark_cases[] = {
 	KUNIT_CASE(mark_is_no_address_space),
 	KUNIT_CASE(mark_vmemmap_pages_marks_what_is_new),
 	KUNIT_CASE(mark_vmemmap_pages_marks_padding),
-	KUNIT_CASE_PARAM(online_does_not_believe_forged_marks, owners_gen_params),
-	KUNIT_CASE_PARAM(remove_does_not_believe_forged_marks, owners_gen_params),
-	KUNIT_CASE_PARAM(online_after_offline_memmap_was_lost, owners_gen_params),
-	KUNIT_CASE_PARAM(remove_after_offline_memmap_was_lost, owners_gen_params),
+	KUNIT_CASE_PARAM(online_does_not_believe_offline_memmap, ruins_gen_params),
+	KUNIT_CASE_PARAM(remove_does_not_believe_offline_memmap, ruins_gen_params),
 	{}
 };
 
