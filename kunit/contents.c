@@ -12,7 +12,6 @@
 #include <linux/swap.h>
 
 #include "contents.h"
-#include "fake_section.h"
 
 /* Pages of a file; page i was at pfn + i * stride when it was filled. */
 struct contents {
@@ -26,6 +25,9 @@ struct held {
 	unsigned long pfn;
 	unsigned long nr_pages;
 };
+
+/* Neither zero nor poison */
+#define LEFT	0x5a
 
 /* No two words of all pages are the same. */
 static u64 pattern(unsigned int page, unsigned int word)
@@ -295,4 +297,29 @@ struct held *contents_hold(struct kunit *test, unsigned long pfn,
 void contents_release(struct kunit *test, struct held *held)
 {
 	fake_release_action(test, release_pages_held, held);
+}
+
+/**
+ * contents_leave() - memory that was in use before it is added
+ * @test: the running case
+ * @range: what is not there; its first page gets contents and is removed with the rest
+ */
+void contents_leave(struct kunit *test, struct fake_range range)
+{
+	KUNIT_ASSERT_EQ(test, fake_add(test, range, MHP_NONE), 0);
+	memset(__va(range.start), LEFT, PAGE_SIZE);
+	KUNIT_ASSERT_EQ(test, fake_remove(test, range), 0);
+}
+
+/**
+ * contents_left_alone() - whether nobody has written where contents_leave() did
+ * @range: the same one, added again
+ *
+ * Memory that the host has given back and got anew is zeroed instead.
+ */
+bool contents_left_alone(struct fake_range range)
+{
+	const u8 *memory = __va(range.start);
+
+	return (*memory == LEFT || !*memory) && !memchr_inv(memory, *memory, PAGE_SIZE);
 }

@@ -5,10 +5,12 @@
 #include <kunit/test.h>
 #include <linux/types.h>
 
+#include "fake_section.h"
+
 /*
  * What fills online memory: page cache with a known content, which can be
  * migrated, and pages that somebody holds, which cannot.  Both at the page
- * frames that the case names.
+ * frames that the case names.  And what memory holds that comes again.
  */
 
 struct contents;
@@ -19,6 +21,9 @@ void contents_drop(struct kunit *test, struct contents *contents);
 void contents_expect_intact(struct kunit *test, struct contents *contents);
 unsigned int contents_nr_within(struct contents *contents, unsigned long pfn,
 				unsigned long nr_pages);
+
+void contents_leave(struct kunit *test, struct fake_range range);
+bool contents_left_alone(struct fake_range range);
 
 struct held;
 

@@ -212,3 +212,41 @@ bool mhp_memmap_backing(unsigned long pfn, unsigned long *backing)
 	*backing = found.pfn;
 	return found.found;
 }
+
+struct placed {
+	unsigned long start;	/* address of the first struct page */
+	unsigned long end;	/* and behind the last */
+	unsigned long pfn;	/* where the first should be */
+	unsigned long size;	/* bytes of memmap that are in their place */
+};
+
+static void leaf_in_place(struct mhp_leaf *leaf, void *arg)
+{
+	struct placed *placed = arg;
+	/* A leaf may be larger than what is asked for. */
+	unsigned long from = max(leaf->addr, placed->start);
+	unsigned long to = min(leaf->addr + leaf->size, placed->end);
+
+	if (leaf->pfn + PHYS_PFN(from - leaf->addr) == placed->pfn + PHYS_PFN(from - placed->start))
+		placed->size += to - from;
+}
+
+/**
+ * mhp_memmap_is_at() - whether struct pages are in page frames that follow each other
+ * @pfn: whose struct pages; the first begins a page of memmap
+ * @nr_pages: how many; their struct pages are whole pages
+ * @backing: the first of the page frames
+ */
+bool mhp_memmap_is_at(unsigned long pfn, unsigned long nr_pages, unsigned long backing)
+{
+	struct placed placed = {
+		.start = (unsigned long)pfn_to_page(pfn),
+		.end = (unsigned long)pfn_to_page(pfn + nr_pages),
+		.pfn = backing,
+	};
+
+	get_online_mems();
+	mhp_walk_memmap(pfn, pfn + nr_pages, leaf_in_place, &placed);
+	put_online_mems();
+	return placed.size == placed.end - placed.start;
+}

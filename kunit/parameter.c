@@ -63,7 +63,7 @@ static void put_back(void *arg)
 /**
  * parameter_set() - set a kernel parameter for the rest of the case
  * @test: the running case
- * @name: "module.name"
+ * @name: "module.name", or "name"
  * @value: as it is written on the command line
  *
  * It gets its old value after the fixture has cleaned up: what was added under

@@ -3,6 +3,7 @@
 #define MHP_SELF_HOSTED_H
 
 #include <kunit/test.h>
+#include <linux/mm.h>
 #include <linux/page-flags.h>
 
 #include "fake_section.h"
@@ -47,7 +48,16 @@ static inline void __ClearPageVmemmap(struct page *page)
 #define SELF_HOSTED	MHP_MEMMAP_ON_MEMORY
 
 void self_hosted_mode(struct kunit *test);
-bool self_hosted_is_marked(unsigned long pfn);
+
+/**
+ * self_hosted_is_marked() - PageVmemmap()
+ * @pfn: a page whose struct page is mapped; one that is not initialised has no mark
+ */
+static inline bool self_hosted_is_marked(unsigned long pfn)
+{
+	return !PagePoisoned(pfn_to_page(pfn)) && PageVmemmap(pfn_to_page(pfn));
+}
+
 unsigned long self_hosted_host(struct kunit *test);
 unsigned long self_hosted_vmemmap_pages(struct kunit *test);
 

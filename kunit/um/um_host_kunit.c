@@ -13,6 +13,7 @@
 
 #include "fake_section.h"
 #include "mhp_validate.h"
+#include "parameter.h"
 
 static int physmem_fd(void)
 {
@@ -30,6 +31,16 @@ static u64 host_bytes(struct kunit *test)
 	return st.ust_blocks * 512;
 }
 
+/* Whether the host gets back what is removed; what it still holds for @range it gets now. */
+static void give_back(struct kunit *test, struct fake_range range, bool yes)
+{
+	parameter_set(test, "uml_keep_memory", "N");
+	KUNIT_ASSERT_EQ(test, fake_add(test, range, MHP_NONE), 0);
+	KUNIT_ASSERT_EQ(test, fake_remove(test, range), 0);
+	if (!yes)
+		parameter_set(test, "uml_keep_memory", "Y");
+}
+
 /*
  *	| block 0 |
  *	^ 1 MiB written
@@ -39,6 +50,7 @@ static void remove_gives_memory_back(struct kunit *test)
 	struct fake_range range = fake_range(test, 1);
 	u64 before, added, written, removed;
 
+	give_back(test, range, true);
 	before = host_bytes(test);
 	KUNIT_ASSERT_EQ(test, fake_add(test, range, MHP_NONE), 0);
 	added = host_bytes(test);
@@ -57,11 +69,24 @@ static void readd_is_zeroed(struct kunit *test)
 {
 	struct fake_range range = fake_range(test, 1);
 
+	give_back(test, range, true);
 	KUNIT_ASSERT_EQ(test, fake_add(test, range, MHP_NONE), 0);
 	memset(__va(range.start), 0x5a, PAGE_SIZE);
 	KUNIT_ASSERT_EQ(test, fake_remove(test, range), 0);
 	KUNIT_ASSERT_EQ(test, fake_add(test, range, MHP_NONE), 0);
 	KUNIT_EXPECT_NULL(test, memchr_inv(__va(range.start), 0, PAGE_SIZE));
+}
+
+static void readd_of_kept_memory_finds_contents(struct kunit *test)
+{
+	struct fake_range range = fake_range(test, 1);
+
+	give_back(test, range, false);
+	KUNIT_ASSERT_EQ(test, fake_add(test, range, MHP_NONE), 0);
+	memset(__va(range.start), 0x5a, PAGE_SIZE);
+	KUNIT_ASSERT_EQ(test, fake_remove(test, range), 0);
+	KUNIT_ASSERT_EQ(test, fake_add(test, range, MHP_NONE), 0);
+	KUNIT_EXPECT_NULL(test, memchr_inv(__va(range.start), 0x5a, PAGE_SIZE));
 }
 
 /*
@@ -122,6 +147,7 @@ static void add_without_host_mappings(struct kunit *test)
 static struct kunit_case um_host_cases[] = {
 	KUNIT_CASE(remove_gives_memory_back),
 	KUNIT_CASE(readd_is_zeroed),
+	KUNIT_CASE(readd_of_kept_memory_finds_contents),
 	KUNIT_CASE(add_without_host_mappings),
 	{}
 };

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """How long add, online, offline and remove of a memory block take, with the series and without it.
 
-The guests measure it themselves (kunit/times_kunit.c); boots with and without the series take turns. What
-the host takes for pages that it gives anew is left out (uml_keep_memory): on a machine they are there.
+The guests measure it themselves (kunit/times_kunit.c); boots with and without the series take turns.
 """
 
 import re
@@ -47,8 +46,7 @@ def without_series(tree: PreparedTree) -> PreparedTree:
 
 def boot(tree: PreparedTree) -> Times:
     """Build when needed, boot, measure. Raises MhpError(FINDINGS) when a case fails."""
-    words = ["run", f"--timeout={_TIMEOUT_SECONDS}", f"--kernel_args=times_kunit.cycles={_CYCLES}",
-             "--kernel_args=uml_keep_memory", "mhp_times"]
+    words = ["run", f"--timeout={_TIMEOUT_SECONDS}", f"--kernel_args=times_kunit.cycles={_CYCLES}", "mhp_times"]
     decided = kunit_run.decide_in(options.parse(words), tree)
     log: Path = tree.build / "um" / "test.log"
     if decided.status != Exit.PASS:

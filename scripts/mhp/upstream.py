@@ -175,7 +175,7 @@ def arguments(job: Job, subcommand: str, rest: Sequence[str], guest: Path, json:
             words.append(f"--json={json}")
         words += [f"--qemu_args={arg}" for arg in job.target.accelerator(seen.qemu_args, job.build.kernel(job.arch))]
         if job.arch == "um":
-            words.append(f"--kernel_args=uml_dir={relative(guest, job.tree.path)}")
+            words += [f"--kernel_args=uml_dir={relative(guest, job.tree.path)}", "--kernel_args=uml_keep_memory"]
     return [*words, *map_flag(list(rest), "--qemu_args", job.build.named)]
 
 

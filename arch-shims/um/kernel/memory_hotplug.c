@@ -12,6 +12,7 @@
 #include <linux/memblock.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
+#include <linux/moduleparam.h>
 #include <as-layout.h>
 #include <hotplug.h>
 #include <kern_util.h>
@@ -23,18 +24,11 @@ static u64 physmem_limit __ro_after_init;
 
 /*
  * uml_keep_memory: removed memory is unmapped, and the host keeps its pages for
- * the next time.  Who measures what mm/ takes does not measure the host then.
+ * the next time.  It is quicker, and memory that comes again holds what it held,
+ * as it does on a machine.
  */
-static bool keep_memory __ro_after_init;
-
-static int __init keep_memory_setup(char *arg)
-{
-	if (arg && *arg)
-		return -EINVAL;
-	keep_memory = true;
-	return 0;
-}
-early_param("uml_keep_memory", keep_memory_setup);
+static bool keep_memory;
+core_param(uml_keep_memory, keep_memory, bool, 0644);
 
 /* The core asks before it hot-adds anything; see mhp_get_pluggable_range(). */
 struct range arch_get_mappable_range(void)
