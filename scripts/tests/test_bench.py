@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mhp import bench, steptimes
-from mhp.bench import Ratio, Row
+from mhp.bench import Bench, Limit, Ratio, Row
 from mhp.exits import Exit, MhpError
 
 TEXT = "int a;\n/* no newline at the end */"
@@ -75,6 +75,14 @@ def test_log_without_a_step_is_an_error() -> None:
     with pytest.raises(MhpError, match="offline, remove") as caught:
         steptimes.read(_times_log("add", "online"))
     assert caught.value.status == Exit.NOTHING_RAN
+
+
+def test_missed_limit_is_a_finding() -> None:
+    measured = Bench.__new__(Bench)
+    measured.rows, measured.ratios, measured.limits = [], [], [Limit(Row("loop", [1.0, 3.0, 9.0]), 3.0)]
+    assert not bench.missed(measured) and bench.table(measured, {})[-2].endswith("at most 3.0 s, met)")
+    measured.limits = [Limit(Row("loop", [4.0]), 3.0)]
+    assert bench.missed(measured) and bench.table(measured, {})[-2].endswith("MISSED)")
 
 
 def test_short_times_are_shown_in_ms() -> None:
