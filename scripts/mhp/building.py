@@ -106,7 +106,7 @@ def _run(job: Job, plan: fastbuild.Plan, environment: dict[str, str], found: Cha
     jobs = int(job.options.seen.jobs or len(os.sched_getaffinity(0)))
     argv, env = fastbuild.write(job.build, plan, environment, jobs)
     sys.stdout.flush()
-    watch = upstream.Watch(job, True)
+    watch = upstream.Watch(job, True, [])
     ended = None
     try:
         ended = guard.supervise(argv, cwd=job.tree.path, env=env, watch=watch.build)

@@ -7,10 +7,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mhp import (
-    building, kconfig, known_reports, log, matrix_run, repeat, results, unchanged, upstream, verdict, watch)
+    building, kconfig, known_reports, log, matrix_run, repeat, results, shares, unchanged, upstream, verdict,
+    watch)
 from mhp.builddir import BuildDir
 from mhp.exits import Exit, MhpError
 from mhp.lock import locked
@@ -160,6 +162,8 @@ def boot(job: Job, build_first: bool, *, quiet: bool = False, rest: Sequence[str
     rest: upstream's arguments when they are not those of the command line. Raises MhpError when it
     does not come to a boot.
     """
+    if rest is None and not build_first and (globs := _globs(job)):
+        return _side_by_side(job, globs, quiet)
     rest = list(job.options.rest if rest is None else rest)
     own_json = job.options.seen.json is None and not job.options.seen.raw_output and not job.options.lists
     job.build.results.unlink(missing_ok=True)
@@ -180,6 +184,32 @@ def boot(job: Job, build_first: bool, *, quiet: bool = False, rest: Sequence[str
         raise _build_error(job, finished, build_first)
     _check_config(job)
     return _judge(job, finished, own_json)
+
+
+def _globs(job: Job) -> list[str]:
+    """What each of several guests runs; none when the command line is about one guest, or wants one."""
+    seen = job.options.seen
+    if job.arch != "um" or job.options.lists or job.options.unknown or any((
+            seen.target, seen.filter, seen.filter_action, seen.kernel_args, seen.build_dir, seen.json, seen.raw_output,
+            seen.run_isolated, seen.kunitconfig, seen.alltests, seen.kconfig_add)):
+        return []
+    found = shares.globs(job.options.guests or len(os.sched_getaffinity(0)))
+    return found if len(found) > 1 else []
+
+
+def _side_by_side(job: Job, globs: Sequence[str], quiet: bool) -> Verdict:
+    """One boot for each share of the suites at the same time, and one decision about all."""
+    job.build.log.unlink(missing_ok=True)
+    parts = shares.prepare(job.build.path, job.build.kernel(job.arch), globs)
+    finished = upstream.call_shared(job, parts, without_flag(list(job.options.rest), "--jobs"),
+                                    stdout=subprocess.DEVNULL if quiet else None)
+    if failed := [one for one in finished if not one.booted]:
+        raise _build_error(job, failed[0], False)
+    _check_config(job)
+    jobs = [replace(job, build=BuildDir(part.path)) for part in parts]
+    decided = [_judge(one, how, True) for one, how in zip(jobs, finished, strict=True)]
+    before = shares.join_logs([one.build.log for one in jobs], job.build.log)
+    return verdict.merge([verdict.moved(one, lines) for one, lines in zip(decided, before, strict=True)])
 
 
 def _judge(job: Job, finished: Finished, own_json: bool) -> Verdict:

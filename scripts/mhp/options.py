@@ -62,6 +62,7 @@ class Options:
     repeat: int
     matrix: str | None
     watch: bool
+    guests: int | None
     rest: tuple[str, ...]
     seen: argparse.Namespace
     unknown: tuple[str, ...]
@@ -98,6 +99,8 @@ def _own_parser() -> argparse.ArgumentParser:
                         "--arch=ARCH only when that is given; reported together")
     parser.add_argument("--repeat", type=_count, default=1, metavar="N",
                         help="boot N times; a verdict or a case that differs is a failure")
+    parser.add_argument("--guests", type=_count, metavar="N", help="share the suites among N guests at a time, 1, 2 or "
+                        "4; as many as there are processors when it is not given. For um and whole runs")
     parser.add_argument("--watch", action="store_true",
                         help="with run: do it again at each save, until Ctrl-C")
     return parser
@@ -242,7 +245,7 @@ def parse(argv: list[str]) -> Options:
         path = _absolute(seen.target)
         rest = [path if word == seen.target else word for word in rest]
         seen.target = path
-    return Options(subcommand, own.kdir, tuple(own.config), own.repeat, own.matrix, own.watch, tuple(rest), seen,
+    return Options(subcommand, own.kdir, tuple(own.config), own.repeat, own.matrix, own.watch, own.guests, tuple(rest), seen,
                    tuple(unknown), tuple(argv))
 
 

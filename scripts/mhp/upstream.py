@@ -10,10 +10,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mhp import compiler, guard, kconfig, paths
+from mhp import compiler, guard, kconfig, paths, shares
 from mhp.arch import Arch, directives
 from mhp.builddir import BuildDir
 from mhp.coverage import handed
@@ -22,6 +22,7 @@ from mhp.log import LIMIT_BYTES, printable
 from mhp.options import Options, map_flag
 from mhp.progress import Progress, say
 from mhp.run import shown
+from mhp.shares import Share
 from mhp.tree import PreparedTree, read_state
 
 PYTHON = "/usr/bin/python3"
@@ -181,12 +182,16 @@ def arguments(job: Job, subcommand: str, rest: Sequence[str], guest: Path, json:
 
 @dataclass
 class Watch:
-    """Looks ten times a second at what upstream is doing: building, or running a guest."""
+    """Looks ten times a second at what upstream is doing: building, or running guests.
+
+    logs: of the guests.
+    """
 
     job: Job
     building: bool
-    started: float = 0.0        # when the guest's log appeared
-    seconds: float = 0.0        # how long the guest has run
+    logs: Sequence[Path]
+    started: float = 0.0        # when the first guest's log appeared
+    seconds: float = 0.0        # how long the guests have run
     progress: Progress | None = None
     _begun: float = field(default_factory=time.monotonic)
     _counted: float = 0.0
@@ -195,16 +200,15 @@ class Watch:
 
     def __call__(self) -> str | None:
         now = time.monotonic()
-        try:
-            size = self.job.build.log.stat().st_size
-        except FileNotFoundError:
+        sizes = [log.stat().st_size for log in self.logs if log.exists()]
+        if not sizes:
             self.build(now)
             return None
         if not self.started:
             self.started = now
             self.done()
         self.seconds = now - self.started
-        if size > LIMIT_BYTES:
+        if max(sizes) > LIMIT_BYTES:
             return f"the guest was stopped: it had printed {LIMIT_BYTES >> 20} MiB"
         if handed.size(self.job.build) > handed.LIMIT_BYTES:
             return f"the guest was stopped: it had handed out {handed.LIMIT_BYTES >> 20} MiB of gcov's data"
@@ -249,19 +253,42 @@ def call(job: Job, subcommand: str, rest: Sequence[str], *, stdout: int | None =
     stdout: a descriptor for its stdout when that is not ours. json: where its results go.
     """
     job.build.log.unlink(missing_ok=True)
-    watch = Watch(job, subcommand in ("run", "build"))
+    watch = Watch(job, subcommand in ("run", "build"), [job.build.log])
     with guest_directory() as guest:
         words = arguments(job, subcommand, rest, guest, json)
-        if stdout is None:
-            say(f"$ cd {job.tree.path} && {shown(words)}")
-        sys.stdout.flush()
-        ended = None
-        try:
-            ended = guard.supervise(words, cwd=job.tree.path, env=job.environment(), stdout=stdout,
-                                    watch=watch, remove=guest)
-        finally:
-            watch.done(None if ended and not ended.status else MhpError)
+        ended = _supervise(watch, words, [words], guest, stdout)
     return Finished(ended, job.build.log.exists(), watch.seconds, shown(words))
+
+
+def call_shared(job: Job, parts: Sequence[Share], rest: Sequence[str], *, stdout: int | None = None) -> list[Finished]:
+    """`exec` once for each share, side by side, with results in its directory; as call() otherwise."""
+    jobs = [replace(job, build=BuildDir(part.path)) for part in parts]
+    watch = Watch(job, False, [one.build.log for one in jobs])
+    with guest_directory() as guest:
+        commands = [arguments(one, "exec", [*rest, part.glob], guest, one.build.results)
+                    for one, part in zip(jobs, parts, strict=True)]
+        ended = _supervise(watch, shares.command(parts, commands, PYTHON), commands, guest, stdout)
+    found = []
+    for one, words, alone in zip(jobs, commands, shares.ended(parts), strict=True):
+        status, seconds = alone or (ended.status, watch.seconds)
+        how = replace(ended, status=status, stopped=None if alone else ended.stopped)
+        found.append(Finished(how, one.build.log.exists(), seconds, shown(words)))
+    return found
+
+
+def _supervise(watch: Watch, argv: Sequence[str], commands: Sequence[Sequence[str]], guest: Path,
+               stdout: int | None) -> guard.Ended:
+    """Run `argv`, which is or runs these commands of upstream's; they are shown unless stdout is elsewhere."""
+    job = watch.job
+    for words in commands if stdout is None else ():
+        say(f"$ cd {job.tree.path} && {shown(words)}")
+    sys.stdout.flush()
+    ended = None
+    try:
+        ended = guard.supervise(argv, cwd=job.tree.path, env=job.environment(), stdout=stdout, watch=watch, remove=guest)
+    finally:
+        watch.done(None if ended and not ended.status else MhpError)
+    return ended
 
 
 def timed_out(seconds: int, finished: Finished, halted: bool) -> bool:

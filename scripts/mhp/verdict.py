@@ -7,7 +7,7 @@ order for the exit status; all of them are printed.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mhp.exits import Exit
 from mhp.ktap import Finding
@@ -57,7 +57,7 @@ class Verdict:
     def signature(self) -> tuple[object, ...]:
         """What must be equal in every repetition of the run."""
         kinds = sorted({(finding.kind.name, finding.case) for finding in self.findings})
-        return (self.status.name, tuple(kinds), tuple((case.name, case.status) for case in self.cases))
+        return (self.status.name, tuple(kinds), tuple(sorted((case.name, case.status) for case in self.cases)))
 
 
 def _worst(findings: Sequence[Finding]) -> Exit:
@@ -139,6 +139,12 @@ def merge(verdicts: Sequence[Verdict], more: Sequence[Finding] = ()) -> Verdict:
                    {name: reason for one in verdicts for name, reason in one.skips.items()},
                    tuple(dict.fromkeys(title for one in verdicts for title in one.known)),
                    sum(one.expected for one in verdicts), verdicts[-1].last if verdicts else "")
+
+
+def moved(verdict: Verdict, lines: int) -> Verdict:
+    """A verdict on a log that lies behind so many lines of another."""
+    return replace(verdict, findings=tuple(replace(finding, line=finding.line + lines) if finding.line else finding
+                                           for finding in verdict.findings))
 
 
 def narrow_glob(verdict: Verdict) -> str | None:

@@ -3,7 +3,8 @@
 """Stands in for tools/testing/kunit/kunit.py in tests of what drives it; it builds and boots nothing.
 
 The environment says what happens:
-    FAKE_LOG     the guest's log, a file; several with ":" are taken in turn, one a boot
+    FAKE_LOG     the guest's log, a file; several with ":" are taken in turn, one a boot, or one each by guests
+                 that share the suites
     FAKE_MODE    what goes wrong, words: build_error, hang (the guest ignores SIGTERM), daemon (a process
                  of another session stays), flood (the log grows for ever), slow_build, no_json
     FAKE_LOST    options that vanish from .config, with commas
@@ -90,7 +91,7 @@ def write_json(text: str, path: str) -> None:
 def boot(args: argparse.Namespace, build: Path) -> int:
     """Let the "guest" print its log."""
     count = build / "boots"
-    number = int(count.read_text()) if count.exists() else 0
+    number = int(count.read_text()) if count.exists() else int(build.name) if build.parent.name == "shares" else 0
     count.write_text(str(number + 1))
     logs = os.environ["FAKE_LOG"].split(":")
     data = Path(logs[number % len(logs)]).read_bytes()
@@ -103,7 +104,7 @@ def boot(args: argparse.Namespace, build: Path) -> int:
             while True:
                 log.write(b"x" * 100000)
                 log.flush()
-    if "hang" in MODE:
+    if "hang" in MODE and not re.search(r"^reboot: System halted$", data.decode(errors="replace"), re.M):
         guest = subprocess.Popen([sys.executable, "-c", STUBBORN])
         time.sleep(args.timeout)
         guest.send_signal(signal.SIGTERM)

@@ -37,6 +37,7 @@ class Kunit:
         monkeypatch.setattr(paths, "KUNITCONFIG", config)
         monkeypatch.setenv("FAKE_CALLS", str(self.calls_file))
         monkeypatch.setattr(sys, "argv", ["scripts/kunit.py"])
+        self.processors(1)
         script = world.kernel / upstream.SCRIPT
         script.parent.mkdir(parents=True)
         shutil.copy(HERE / "fake_kunit.py", script)
@@ -47,6 +48,10 @@ class Kunit:
     def logs(self, *names: str) -> None:
         """The logs of the next boots."""
         self.monkeypatch.setenv("FAKE_LOG", ":".join(str(DATA / f"{name}.log") for name in names))
+
+    def processors(self, number: int) -> None:
+        """How many this machine has."""
+        self.monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(number)))
 
     def mode(self, words: str) -> None:
         """What goes wrong."""
