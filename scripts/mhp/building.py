@@ -86,7 +86,8 @@ def fast(job: Job, before: unchanged.Key, found: Change) -> bool:
         environment = _environment(job) if objects else {}
         fastbuild.check_environment(environment)
         libraries = tuple(environment.get("KBUILD_VMLINUX_LIBS", "").split())
-        link = fastbuild.Link(libraries, options.get("X86_KERNEL_IBT") == "y", job.build.kernel(job.arch).name)
+        link = fastbuild.Link(libraries, options.get("X86_KERNEL_IBT") == "y", job.build.kernel(job.arch).name,
+                              fastbuild.link_command(job.tree.path))
         plan = fastbuild.plan(records, objects, link) if objects else None
     except NotFast as why:
         say(f"this is for make to build: {why}")
@@ -132,7 +133,7 @@ def _environment(job: Job) -> dict[str, str]:
     cross = job.cross_compile
     argv = ["make", "-s", f"ARCH={job.arch}", f"O={job.build.path}", *([f"CROSS_COMPILE={cross}"] if cross else []),
             *job.make_options, *job.options.seen.make_options, "run-command",
-            f"KBUILD_RUN_COMMAND=env -0 >{fastbuild.ENVIRONMENT}"]
+            f"KBUILD_RUN_COMMAND=env -0 LDFLAGS_vmlinux='$(LDFLAGS_vmlinux)' >{fastbuild.ENVIRONMENT}"]
     ended = guard.supervise(argv, cwd=job.tree.path, env=ours, stdout=subprocess.DEVNULL,
                             watch=upstream.time_limit(_ENVIRONMENT_SECONDS))
     try:

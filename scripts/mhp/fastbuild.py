@@ -35,6 +35,7 @@ _UTS = re.compile(r'(#define UTS_VERSION "#)(\d+)(.*?)([A-Z][a-z]{2} [A-Z][a-z]{
 # What is made of vmlinux.a and vmlinux.o besides the kernel.
 _BESIDES = {"vmlinux.o": VMLINUX_A, "vmlinux.symvers": "vmlinux.o", "modules.builtin.modinfo": "vmlinux.o",
             "modules.builtin": "modules.builtin.modinfo"}
+_LINKER = "link-vmlinux.sh"
 _SCRATCH = "mhp-fast"
 # The file in the build directory with the environment that make gives to commands.
 ENVIRONMENT = "mhp-make-environment"
@@ -99,12 +100,23 @@ class Link:
     """How the kernel is linked.
 
     libraries: the archives that it is linked with besides vmlinux.a. from_object: of vmlinux.o and not of
-    vmlinux.a. kernel: the name of a hard link to vmlinux that is booted, or "vmlinux".
+    vmlinux.a. kernel: the name of a hard link to vmlinux that is booted, or "vmlinux". command: how, for an
+    architecture whose step after the link takes the place of the link's record; "" when that is not known.
     """
 
     libraries: tuple[str, ...]
     from_object: bool
     kernel: str
+    command: str = ""
+
+
+def link_command(srctree: Path) -> str:
+    """What scripts/Makefile.vmlinux links with, in make's environment and LDFLAGS_vmlinux; "" when it is another way."""
+    makefile = srctree / "scripts/Makefile.vmlinux"
+    known = '$< "$(LD)" "$(KBUILD_LDFLAGS)" "$(LDFLAGS_vmlinux)";'
+    if not makefile.is_file() or known not in makefile.read_text(encoding="utf-8", errors="replace"):
+        return ""
+    return f'{shlex.quote(str(srctree / "scripts" / _LINKER))} "$LD" "$KBUILD_LDFLAGS" "$LDFLAGS_vmlinux"'
 
 
 def plan(records: Records, changed: Collection[str], link: Link) -> Plan:
@@ -180,8 +192,13 @@ def _link(records: Records, archives: tuple[str, ...], link: Link) -> list[Step]
     steps = [_again(records, VMLINUX_A, archives)]
     version = (_VERSION_OBJECT,) if _VERSION_OBJECT in records.by_target else ()
     whole = ("vmlinux.o",) if link.from_object else ()
-    # link-vmlinux.sh tells on stdout what it does.
-    command = f"set -e; {{ {_record(records, 'vmlinux').command}; }} >/dev/null; rm -f .vmlinux.d"
+    linked = _record(records, "vmlinux").command
+    if _LINKER not in linked:
+        if not link.command:
+            raise NotFast("the record of vmlinux is that of a step after its link")
+        linked = f"{link.command}; {linked}"
+    # It tells on stdout what it does.
+    command = f"set -e; {{ {linked}; }} >/dev/null; rm -f .vmlinux.d"
     steps.append(Step("vmlinux", command, (VMLINUX_A, *version, *whole)))
     for target, source in _BESIDES.items():
         steps.append(_again(records, target, (source, *archives)))

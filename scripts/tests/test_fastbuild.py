@@ -2,6 +2,7 @@
 """Builds by kbuild's records, on a toy of two objects; guest/test_fastbuild.py has the real kernel."""
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,11 @@ class Toy:
         self.saved("mm/built-in.a", 'rm -f mm/built-in.a;  printf "mm/%s " a.o b.o | xargs ar cDPrST mm/built-in.a')
         self.saved("built-in.a", 'rm -f built-in.a;  printf "./%s " mm/built-in.a | xargs ar cDPrST built-in.a')
         self.saved("vmlinux.a", "rm -f vmlinux.a; ar cDPrST vmlinux.a ./built-in.a")
-        self.saved("vmlinux", "gcc -o vmlinux -Wl,--whole-archive vmlinux.a -Wl,--no-whole-archive; echo noise; true")
+        linker = self.src / "scripts/link-vmlinux.sh"
+        linker.parent.mkdir()
+        linker.write_text("gcc -o vmlinux -Wl,--whole-archive vmlinux.a -Wl,--no-whole-archive; echo noise", encoding="ascii")
+        self.saved_link = f"sh {linker} ld"
+        self.saved("vmlinux", f"{self.saved_link}; true")
         besides = {"vmlinux.o": "vmlinux.a", "vmlinux.symvers": "vmlinux.o", "modules.builtin.modinfo": "vmlinux.o",
                    "modules.builtin": "modules.builtin.modinfo"}
         for target, source in besides.items():
@@ -56,10 +61,10 @@ class Toy:
         path = self.obj / target
         path.with_name(f".{path.name}.cmd").write_text(f"savedcmd_{target} := {command}\n{more}", encoding="utf-8")
 
-    def build(self, edited: list[str]) -> "subprocess.CompletedProcess[str]":
+    def build(self, edited: list[str], link: fastbuild.Link = _LINK) -> "subprocess.CompletedProcess[str]":
         """Build what these files call for."""
         records = Records(self.obj, self.src)
-        made = fastbuild.plan(records, fastbuild.objects_of(records, self.src, edited), _LINK)
+        made = fastbuild.plan(records, fastbuild.objects_of(records, self.src, edited), link)
         argv, env = fastbuild.write(BuildDir(self.obj), made, {"PATH": "/usr/bin:/bin"}, 2)
         return subprocess.run(argv, env=env, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
@@ -123,6 +128,26 @@ def test_object_that_is_linked_elsewhere_is_not_fast(toy: Toy) -> None:
     toy.saved("mm/built-in.a", 'rm -f mm/built-in.a;  printf "mm/%s " b.o | xargs ar cDPrST mm/built-in.a')
     with pytest.raises(NotFast, match="mm/a.o is not simply linked into the kernel"):
         toy.build(["mm/a.c"])
+
+
+def test_step_after_the_link_does_not_take_its_place(toy: Toy) -> None:
+    link = toy.saved_link
+    toy.saved("vmlinux", "echo checked >>log")
+    (toy.src / "mm/a.h").write_text("#define A 7\n", encoding="utf-8")
+    with pytest.raises(NotFast, match="a step after its link"):
+        toy.build(["mm/a.h"])
+    done = toy.build(["mm/a.h"], replace(_LINK, command=link))
+    assert (done.returncode, done.stderr, toy.runs()) == (0, "", 6)
+    assert (toy.obj / "log").read_text(encoding="ascii") == "checked\n"
+
+
+def test_link_is_known_by_kbuilds_makefile(toy: Toy) -> None:
+    assert not fastbuild.link_command(toy.src)
+    makefile = toy.src / "scripts/Makefile.vmlinux"
+    makefile.write_text('cmd = $< "$(LD)" "$(KBUILD_LDFLAGS)" "$(LDFLAGS_vmlinux)";\n', encoding="ascii")
+    assert fastbuild.link_command(toy.src).endswith('/scripts/link-vmlinux.sh "$LD" "$KBUILD_LDFLAGS" "$LDFLAGS_vmlinux"')
+    makefile.write_text('cmd = $< "$(LD)" "$(KBUILD_LDFLAGS)" "$(LDFLAGS_vmlinux)" "$@";\n', encoding="ascii")
+    assert not fastbuild.link_command(toy.src)
 
 
 def test_names_are_whole_paths(toy: Toy) -> None:
