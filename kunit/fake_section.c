@@ -77,6 +77,9 @@ struct fake_range fake_range(struct kunit *test, unsigned int nr_blocks)
 
 	if (!limit.end)
 		kunit_skip(test, "no RAM was kept from the kernel for this: mhp_ram= is not given");
+	if (size > range_len(&limit))
+		kunit_skip(test, "%u memory blocks are more than there is room for, %llu MiB",
+			   nr_blocks, range_len(&limit) / SZ_1M);
 	for (start = world(test)->next; start + size - 1 <= limit.end; start += block) {
 		if (region_intersects(start, size, 0, IORES_DESC_NONE) !=
 		    REGION_DISJOINT)
@@ -148,10 +151,16 @@ void fake_skip_if_allocations_are_recorded(struct kunit *test)
  */
 unsigned long fake_free_pages(void)
 {
+	unsigned long count = 0;
+	struct zone *zone;
+
 	rcu_barrier();
 	kvfree_rcu_barrier();
 	drain_all_pages(NULL);
-	return global_zone_page_state(NR_FREE_PAGES);
+	/* With SMP, what a CPU has not folded into the global counter is part of it. */
+	for_each_populated_zone(zone)
+		count += zone_page_state_snapshot(zone, NR_FREE_PAGES);
+	return count;
 }
 
 /**

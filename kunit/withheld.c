@@ -17,6 +17,9 @@ static int __init parse_mhp_ram(char *arg)
 	char *p;
 	u64 size = memparse(arg, &p);
 
+	/* A boot's own parameters come before those of its machine. */
+	if (ram_size)
+		return 1;
 	if (!size || *p != '@')
 		return 0;
 	ram_start = memparse(p + 1, &p);

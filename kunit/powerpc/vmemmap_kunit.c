@@ -5,18 +5,23 @@
  * radix__vmemmap_free().
  *
  * That something is not mapped any more is shown by a fault: on hash there are
- * no page tables to look into.
+ * no page tables to look into.  What is mapped there, and to where, is in
+ * vmemmap_list.
  */
 
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
+#include <linux/page_ref.h>
+#include <linux/pgalloc.h>
 #include <linux/sizes.h>
 #include <linux/uaccess.h>
 #include <asm/mmu.h>
 
 #include "fake_memmap.h"
 #include "fake_section.h"
+#include "mhp_validate.h"
 #include "self_hosted.h"
+#include "withheld.h"
 
 static unsigned long memmap_of(struct fake_range range)
 {
@@ -69,18 +74,46 @@ static unsigned long free_pages_after_warm_up(struct kunit *test, struct fake_ra
 	return fake_free_pages();
 }
 
-/* Two GiB, the memmap of which is one PMD with 64K pages, or a part of them */
-static const unsigned int nr_blocks[] = { 1, 3, 8 };
+/*
+ * Bytes of RAM.  Two GiB are what one PMD of memmap describes with 64K pages, and
+ * 16 GiB what a page of 16 MiB does, on hash.
+ */
+static const u64 sizes[] = { SZ_1G, 3ULL * SZ_1G, 8ULL * SZ_1G, 16ULL * SZ_1G };
 
-static void nr_blocks_desc(const unsigned int *nr, char *desc)
+static void sizes_desc(const u64 *size, char *desc)
 {
-	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%u blocks", *nr);
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%llu GiB", *size / SZ_1G);
 }
-KUNIT_ARRAY_PARAM(nr_blocks, nr_blocks, nr_blocks_desc);
+KUNIT_ARRAY_PARAM(sizes, sizes, sizes_desc);
+
+static struct fake_range sized_range(struct kunit *test)
+{
+	u64 size = *(const u64 *)test->param_value;
+	struct range ram;
+
+	if (!withheld_range(&ram) || range_len(&ram) < size)
+		kunit_skip(test, "fewer than %llu GiB of RAM were kept from the kernel: mhp_ram=",
+			   size / SZ_1G);
+	return fake_range(test, size / memory_block_size_bytes());
+}
+
+/* Bytes of memmap that are mapped at once, at least */
+static unsigned long mapping_unit(void)
+{
+	return radix_enabled() ? PAGE_SIZE : 1UL << mmu_psize_defs[mmu_vmemmap_psize].shift;
+}
+
+/* An altmap at the head of a range, where the memmap fills whole units of mapping. */
+static struct vmem_altmap *altmap_at_head(struct kunit *test, struct fake_range range)
+{
+	if (!IS_ALIGNED(memmap_of(range) | memmap_bytes(range), mapping_unit()))
+		kunit_skip(test, "a page of %lu bytes maps more than this memmap", mapping_unit());
+	return fake_altmap(test, range.pfn, range.nr_pages);
+}
 
 static void free_gives_all_back(struct kunit *test)
 {
-	struct fake_range range = fake_range(test, *(unsigned int *)test->param_value);
+	struct fake_range range = sized_range(test);
 	unsigned long before = free_pages_after_warm_up(test, range);
 
 	populate(test, range, NULL);
@@ -94,9 +127,9 @@ static void free_gives_all_back(struct kunit *test)
  */
 static void altmap_is_used_and_given_back(struct kunit *test)
 {
-	struct fake_range range = fake_range(test, *(unsigned int *)test->param_value);
+	struct fake_range range = sized_range(test);
+	struct vmem_altmap *altmap = altmap_at_head(test, range);
 	unsigned long before = free_pages_after_warm_up(test, range);
-	struct vmem_altmap *altmap = fake_altmap(test, range.pfn, range.nr_pages);
 
 	populate(test, range, altmap);
 	KUNIT_EXPECT_EQ(test, altmap->alloc, memmap_bytes(range) / PAGE_SIZE);
@@ -105,29 +138,105 @@ static void altmap_is_used_and_given_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake_free_pages(), before);
 }
 
-/*
- * The pages that hold the memmap are marked, and nobody has an altmap any more:
- * they are not freed, as they go with the range, but they are unmapped.
- */
-static void free_of_marked_pages_unmaps_only(struct kunit *test)
+static struct vmem_altmap *populate_hosted(struct kunit *test, struct fake_range range)
 {
-	struct fake_range range = fake_range(test, *(unsigned int *)test->param_value);
-	struct vmem_altmap *altmap = fake_altmap(test, range.pfn, range.nr_pages);
-	unsigned long i, before;
+	struct vmem_altmap *altmap = altmap_at_head(test, range);
+	unsigned long i;
 
-	fake_skip_without_series(test, "PageVmemmap() marks pages that host their own memmap");
-	before = free_pages_after_warm_up(test, range);
 	populate(test, range, altmap);
 	KUNIT_ASSERT_EQ(test, altmap->alloc, memmap_bytes(range) / PAGE_SIZE);
 	for (i = 0; i < altmap->alloc; i++)
 		__SetPageVmemmap(pfn_to_page(range.pfn + i));
+	return altmap;
+}
+
+/*
+ * A range holds its own memmap, and nobody has an altmap any more.  The struct
+ * pages of the vmemmap pages are in the first of them, which is unmapped first.
+ */
+static void free_of_hosted_memmap_unmaps_only(struct kunit *test)
+{
+	struct fake_range range = sized_range(test);
+	unsigned long before;
+
+	fake_skip_without_series(test, "the memmap that is being freed is read");
+	before = free_pages_after_warm_up(test, range);
+	populate_hosted(test, range);
 	depopulate(test, range, NULL);
+	KUNIT_EXPECT_EQ(test, fake_free_pages(), before);
+}
+
+/* The same in small steps, as sections go away: nothing is left in a TLB. */
+static void free_of_hosted_memmap_by_units_unmaps_only(struct kunit *test)
+{
+	struct fake_range range = sized_range(test);
+	unsigned long before, addr, start = memmap_of(range);
+
+	fake_skip_without_series(test, "the memmap that is being freed is read");
+	before = free_pages_after_warm_up(test, range);
+	populate_hosted(test, range);
+	for (addr = start; addr < start + memmap_bytes(range); addr += mapping_unit()) {
+		vmemmap_free(addr, addr + mapping_unit(), NULL);
+		KUNIT_EXPECT_TRUE_MSG(test, faults(addr), "byte %#lx of the memmap", addr - start);
+	}
+	expect_mapped(test, range, false);
+	KUNIT_EXPECT_EQ(test, fake_free_pages(), before);
+}
+
+/* The page that holds the memmap at an address */
+static struct page *backing_page(struct kunit *test, unsigned long addr)
+{
+	struct vmemmap_backing *backing;
+	unsigned long pfn;
+
+	if (radix_enabled()) {
+		KUNIT_ASSERT_TRUE(test, mhp_memmap_backing(page_to_pfn((struct page *)addr), &pfn));
+		return pfn_to_page(pfn);
+	}
+	for (backing = vmemmap_list; backing; backing = backing->list)
+		if (addr - backing->virt_addr < mapping_unit())
+			return pfn_to_page(PHYS_PFN(backing->phys + addr - backing->virt_addr));
+	KUNIT_FAIL_AND_ABORT(test, "%#lx is not mapped", addr);
+	return NULL;
+}
+
+/*
+ * Pages that are marked, of memory that stays: they are not freed, but the memmap
+ * is not left mapped.
+ */
+static void free_of_marked_pages_unmaps_only(struct kunit *test)
+{
+	struct fake_range range = sized_range(test);
+	unsigned long i, start = memmap_of(range), used, before;
+	struct page **pages;
+
+	fake_skip_without_series(test, "PageVmemmap() marks pages that host their own memmap");
+	before = free_pages_after_warm_up(test, range);
+	populate(test, range, NULL);
+	/* A leaf may map more than was asked for. */
+	for (used = 0; !faults(start + used * PAGE_SIZE); used++)
+		;
+	pages = kvmalloc_array(used, sizeof(*pages), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, pages);
+	/* As split_page() makes them, so that each can be freed by itself */
+	for (i = 0; i < used; i++) {
+		pages[i] = backing_page(test, start + i * PAGE_SIZE);
+		set_page_count(pages[i], 1);
+		__SetPageVmemmap(pages[i]);
+	}
+	depopulate(test, range, NULL);
+	for (i = 0; i < used; i++) {
+		KUNIT_EXPECT_FALSE(test, PageVmemmap(pages[i]));
+		KUNIT_EXPECT_EQ(test, page_count(pages[i]), 1);
+		__free_page(pages[i]);
+	}
+	kvfree(pages);
 	KUNIT_EXPECT_EQ(test, fake_free_pages(), before);
 }
 
 static void free_of_nothing_changes_nothing(struct kunit *test)
 {
-	struct fake_range range = fake_range(test, 8);
+	struct fake_range range = fake_range(test, 2);
 	unsigned long before = free_pages_after_warm_up(test, range);
 
 	depopulate(test, range, NULL);
@@ -135,9 +244,11 @@ static void free_of_nothing_changes_nothing(struct kunit *test)
 }
 
 static struct kunit_case vmemmap_cases[] = {
-	KUNIT_CASE_PARAM(free_gives_all_back, nr_blocks_gen_params),
-	KUNIT_CASE_PARAM(altmap_is_used_and_given_back, nr_blocks_gen_params),
-	KUNIT_CASE_PARAM(free_of_marked_pages_unmaps_only, nr_blocks_gen_params),
+	KUNIT_CASE_PARAM(free_gives_all_back, sizes_gen_params),
+	KUNIT_CASE_PARAM(altmap_is_used_and_given_back, sizes_gen_params),
+	KUNIT_CASE_PARAM(free_of_hosted_memmap_unmaps_only, sizes_gen_params),
+	KUNIT_CASE_PARAM(free_of_hosted_memmap_by_units_unmaps_only, sizes_gen_params),
+	KUNIT_CASE_PARAM(free_of_marked_pages_unmaps_only, sizes_gen_params),
 	KUNIT_CASE(free_of_nothing_changes_nothing),
 	{}
 };
