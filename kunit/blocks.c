@@ -135,7 +135,7 @@ void blocks_expect_resource(struct kunit *test, struct fake_range range,
  */
 void blocks_expect_absent(struct kunit *test, struct fake_range range)
 {
-	unsigned long backing, pfn, end = range.pfn + range.nr_pages;
+	unsigned long pfn, end = range.pfn + range.nr_pages;
 	unsigned int i;
 
 	for (i = 0; i < range.nr_blocks; i++)
@@ -144,7 +144,7 @@ void blocks_expect_absent(struct kunit *test, struct fake_range range)
 	for (pfn = range.pfn; pfn < end; pfn += PAGES_PER_SECTION) {
 		KUNIT_EXPECT_EQ_MSG(test, fake_section_flags(pfn), 0,
 				    "section of pfn %#lx stays", pfn);
-		KUNIT_EXPECT_FALSE_MSG(test, mhp_memmap_backing(pfn, &backing),
+		KUNIT_EXPECT_FALSE_MSG(test, mhp_memmap_is_stale(pfn),
 				       "the memmap of pfn %#lx stays", pfn);
 	}
 	KUNIT_EXPECT_EQ_MSG(test, region_intersects(range.start, range.size, 0,

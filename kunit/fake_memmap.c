@@ -126,6 +126,16 @@ unsigned long fake_memmap_size(struct kunit *test, unsigned long nr_pages)
 }
 
 /**
+ * fake_skip_if_altmap_is_optional() - skip a case in which an altmap has not enough
+ * @test: the running case; it ends here where other memory is taken then
+ */
+void fake_skip_if_altmap_is_optional(struct kunit *test)
+{
+	if (IS_ENABLED(CONFIG_PPC64))
+		kunit_skip(test, "powerpc takes other memory where an altmap has not enough");
+}
+
+/**
  * fake_section_flags() - SECTION_* flags of the section of a page
  * @pfn: the page
  *

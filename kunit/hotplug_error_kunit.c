@@ -274,6 +274,7 @@ static void add_pages_altmap_too_small_unwinds(struct kunit *test)
 	struct mhp_params params = { .pgprot = PAGE_KERNEL, .altmap = altmap };
 	int err;
 
+	fake_skip_if_altmap_is_optional(test);
 	fake_skip_without_series(test, "__add_pages() leaves sections behind when it fails");
 	mem_hotplug_begin();
 	err = __add_pages(0, range.pfn, 3 * PAGES_PER_SECTION, &params);

@@ -180,6 +180,7 @@ unsigned long mhp_mapped_memmap(void)
 struct backing {
 	unsigned long addr;
 	unsigned long pfn;
+	unsigned long unit;
 	bool found;
 };
 
@@ -190,6 +191,7 @@ static void leaf_of_addr(struct mhp_leaf *leaf, void *arg)
 	if (backing->addr - leaf->addr >= leaf->size)
 		return;
 	backing->pfn = leaf->pfn + PHYS_PFN(backing->addr - leaf->addr);
+	backing->unit = leaf->unit;
 	backing->found = true;
 }
 
@@ -249,4 +251,31 @@ bool mhp_memmap_is_at(unsigned long pfn, unsigned long nr_pages, unsigned long b
 	mhp_walk_memmap(pfn, pfn + nr_pages, leaf_in_place, &placed);
 	put_online_mems();
 	return placed.size == placed.end - placed.start;
+}
+
+/**
+ * mhp_memmap_is_stale() - whether a struct page is mapped for nothing
+ * @pfn: whose struct page; the page is not there
+ *
+ * What maps it may map struct pages of others as well, and stays for these: a leaf
+ * has the memmap of several sections where they are small.
+ */
+bool mhp_memmap_is_stale(unsigned long pfn)
+{
+	struct backing found = { .addr = (unsigned long)pfn_to_page(pfn) };
+	unsigned long first, end;
+	bool stale;
+
+	get_online_mems();
+	mhp_walk_memmap(pfn, pfn + 1, leaf_of_addr, &found);
+	stale = found.found;
+	if (stale) {
+		first = ALIGN_DOWN(found.addr, found.unit) - (unsigned long)vmemmap;
+		end = DIV_ROUND_UP(first + found.unit, sizeof(struct page));
+		for (pfn = SUBSECTION_ALIGN_DOWN(first / sizeof(struct page)); pfn < end && stale;
+		     pfn += PAGES_PER_SUBSECTION)
+			stale = !mhp_has_memmap(pfn);
+	}
+	put_online_mems();
+	return stale;
 }

@@ -50,6 +50,7 @@ void mhp_validate(struct kunit *test, const char *after);
 bool mhp_memmap_can_be_walked(void);
 bool mhp_memmap_backing(unsigned long pfn, unsigned long *backing);
 bool mhp_memmap_is_at(unsigned long pfn, unsigned long nr_pages, unsigned long backing);
+bool mhp_memmap_is_stale(unsigned long pfn);
 
 /* What is right only because the test wants it so */
 void mhp_validate_expect_bare(unsigned long pfn, unsigned long nr_pages, bool expect);

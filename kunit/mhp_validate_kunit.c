@@ -99,6 +99,8 @@ static void subsection_map_of_an_online_section(struct kunit *test)
 	struct fake_range range = planted_online(test, 1);
 	struct mem_section *ms = __pfn_to_section(range.pfn);
 
+	if (!IS_ALIGNED(PAGES_PER_SUBSECTION * sizeof(struct page), PAGE_SIZE))
+		kunit_skip(test, "a page of memmap describes more than a sub-section");
 	clear_bit(SUBSECTIONS_PER_SECTION - 1, ms->usage->subsection_map);
 	planted_look(test);
 	set_bit(SUBSECTIONS_PER_SECTION - 1, ms->usage->subsection_map);
@@ -118,6 +120,8 @@ static pte_t *memmap_pte(struct kunit *test, unsigned long pfn)
 	unsigned long addr = (unsigned long)pfn_to_page(pfn) & PAGE_MASK;
 	pte_t *pte = NULL;
 
+	if (!mhp_memmap_can_be_walked())
+		kunit_skip(test, "the memmap is not mapped by page tables here");
 	if (pfn_valid(pfn) && pmd_leaf(*pmd_off_k(addr)))
 		kunit_skip(test, "the memmap is not mapped with base pages");
 	KUNIT_ASSERT_EQ(test, 0, apply_to_page_range(&init_mm, addr, PAGE_SIZE, get_pte, &pte));

@@ -266,6 +266,7 @@ static void add_subsection_altmap_one_page_short_unwinds(struct kunit *test)
 	DECLARE_BITMAP(map, SUBSECTIONS_PER_SECTION) = { 0 };
 	struct mem_section_usage *usage;
 
+	fake_skip_if_altmap_is_optional(test);
 	KUNIT_ASSERT_EQ(test, add(test, section, 0, 1), 0);
 	KUNIT_ASSERT_EQ(test, add(test, section, 2, 1), 0);
 	__set_bit(0, map);
