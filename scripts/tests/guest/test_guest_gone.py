@@ -2,6 +2,7 @@
 """A real guest that hangs, dies or loses who started it: what scripts/kunit.py says, and what is left."""
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -36,27 +37,36 @@ def pids_of(program: Path) -> list[int]:
     return found
 
 
+def started_as(pid: int) -> str:
+    """The path by which it was started: guests side by side have links to one program."""
+    return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].decode()
+
+
 def parent_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[1])
 
 
 class Stopped:
-    """scripts/kunit.py exec, whose guest was stopped in mid-boot: it hangs and minds no polite signal."""
+    """scripts/kunit.py exec, whose (first) guest was stopped in mid-boot: it hangs and minds no polite signal."""
 
-    def __init__(self, tree: PreparedTree, home: Path) -> None:
+    def __init__(self, tree: PreparedTree, home: Path, guests: int) -> None:
         self.kernel = tree.build / "um" / "linux"
         self.tmp = paths.build_root() / "tmp"
         self.home = home
         assert not pids_of(self.kernel)
-        self.process = subprocess.Popen([KUNIT, "exec", "--timeout=2"], text=True, env={**os.environ, "HOME": str(home)},
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        build = tree.build / "um" / ("shares/0" if guests > 1 else "")
+        shutil.rmtree(tree.build / "um/shares", ignore_errors=True)
+        self.process = subprocess.Popen([KUNIT, "exec", "--timeout=2", f"--guests={guests}"], text=True,
+                                        env={**os.environ, "HOME": str(home)}, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT)
         end = time.monotonic() + 30
         # UML begins with a look at the host's ptrace, on a child that outlives a killed guest: only
         # who has printed much (upstream writes the log by 8 KiB) is in mid-boot.
-        log = tree.build / "um" / "test.log"
-        while not (guests := pids_of(self.kernel)) or not log.exists() or not log.stat().st_size:
+        log = build / "test.log"
+        while not (found := [pid for pid in pids_of(self.kernel) if started_as(pid) == str(build / "linux")]) \
+                or not log.exists() or not log.stat().st_size:
             assert time.monotonic() < end and self.process.poll() is None, "no guest"
-        self.guest = guests[0]
+        self.guest = found[0]
         os.kill(self.guest, signal.SIGSTOP)
 
     def finish(self) -> tuple[int, str]:
@@ -73,9 +83,9 @@ class Stopped:
         assert not list(self.home.iterdir())
 
 
-@pytest.fixture(name="stopped")
-def fixture_stopped(tree: PreparedTree, tmp_path: Path) -> Iterator[Stopped]:
-    made = Stopped(tree, tmp_path)
+@pytest.fixture(name="stopped", params=[1, 2])
+def fixture_stopped(tree: PreparedTree, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stopped]:
+    made = Stopped(tree, tmp_path, request.param)
     yield made
     for pid in pids_of(made.kernel):
         os.kill(pid, signal.SIGKILL)
