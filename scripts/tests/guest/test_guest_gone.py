@@ -38,8 +38,11 @@ def pids_of(program: Path) -> list[int]:
 
 
 def started_as(pid: int) -> str:
-    """The path by which it was started: guests side by side have links to one program."""
-    return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].decode()
+    """The path by which it was started, "" when it is gone: guests side by side have links to one program."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].decode()
+    except OSError:
+        return ""
 
 
 def parent_of(pid: int) -> int:
@@ -49,14 +52,14 @@ def parent_of(pid: int) -> int:
 class Stopped:
     """scripts/kunit.py exec, whose (first) guest was stopped in mid-boot: it hangs and minds no polite signal."""
 
-    def __init__(self, tree: PreparedTree, home: Path, guests: int) -> None:
+    def __init__(self, tree: PreparedTree, home: Path, guests: int, timeout: int) -> None:
         self.kernel = tree.build / "um" / "linux"
         self.tmp = paths.build_root() / "tmp"
         self.home = home
         assert not pids_of(self.kernel)
         build = tree.build / "um" / ("shares/0" if guests > 1 else "")
         shutil.rmtree(tree.build / "um/shares", ignore_errors=True)
-        self.process = subprocess.Popen([KUNIT, "exec", "--timeout=2", f"--guests={guests}"], text=True,
+        self.process = subprocess.Popen([KUNIT, "exec", f"--timeout={timeout}", f"--guests={guests}"], text=True,
                                         env={**os.environ, "HOME": str(home)}, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT)
         end = time.monotonic() + 30
@@ -83,9 +86,20 @@ class Stopped:
         assert not list(self.home.iterdir())
 
 
-@pytest.fixture(name="stopped", params=[1, 2])
-def fixture_stopped(tree: PreparedTree, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stopped]:
-    made = Stopped(tree, tmp_path, request.param)
+@pytest.fixture(name="guests", params=[1, 2])
+def fixture_guests(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
+
+
+@pytest.fixture(name="seconds")
+def fixture_seconds() -> int:
+    """The time limit: enough for a guest beside the one that was stopped."""
+    return 60
+
+
+@pytest.fixture(name="stopped")
+def fixture_stopped(tree: PreparedTree, tmp_path: Path, guests: int, seconds: int) -> Iterator[Stopped]:
+    made = Stopped(tree, tmp_path, guests, seconds)
     yield made
     for pid in pids_of(made.kernel):
         os.kill(pid, signal.SIGKILL)
@@ -93,6 +107,7 @@ def fixture_stopped(tree: PreparedTree, tmp_path: Path, request: pytest.FixtureR
     made.process.wait()
 
 
+@pytest.mark.parametrize("seconds", [2])
 def test_hanging_guest_is_a_timeout(stopped: Stopped) -> None:
     status, output = stopped.finish()
     assert status == Exit.TIMEOUT, output
