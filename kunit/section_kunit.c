@@ -29,7 +29,6 @@ static void expect_absent(struct kunit *test, unsigned long pfn)
 {
 	struct mem_section *ms = __pfn_to_section(pfn);
 	unsigned long last = pfn + PAGES_PER_SECTION - 1;
-	unsigned long backing;
 
 	if (ms) {
 		KUNIT_EXPECT_EQ(test, ms->section_mem_map, 0);
@@ -38,8 +37,8 @@ static void expect_absent(struct kunit *test, unsigned long pfn)
 	KUNIT_EXPECT_FALSE(test, pfn_valid(pfn));
 	if (!memmap_is_told())
 		return;
-	KUNIT_EXPECT_FALSE(test, mhp_memmap_backing(pfn, &backing));
-	KUNIT_EXPECT_FALSE(test, mhp_memmap_backing(last, &backing));
+	KUNIT_EXPECT_FALSE(test, mhp_memmap_is_stale(pfn));
+	KUNIT_EXPECT_FALSE(test, mhp_memmap_is_stale(last));
 }
 
 /* All of the section has a memmap. */
@@ -74,6 +73,17 @@ static void add_section_makes_it_present(struct kunit *test)
 	expect_absent(test, pfn);
 }
 
+/* An altmap with so many pages that may be used for the memmap of a section. */
+static struct vmem_altmap *section_altmap(struct kunit *test, unsigned long pfn,
+					  unsigned long nr_pages)
+{
+	struct vmem_altmap *altmap = fake_altmap(test, pfn, PAGES_PER_SECTION);
+
+	/* It is of all of the section: powerpc passes over one that ends within. */
+	altmap->free = nr_pages;
+	return altmap;
+}
+
 /*
  * Each struct page is filled with PAGE_POISON_PATTERN, so that its use before
  * it is initialized is noticed.  The altmap has the memmap at the same pages
@@ -83,7 +93,7 @@ static void add_section_poisons_memmap(struct kunit *test)
 {
 	unsigned long size = fake_memmap_size(test, PAGES_PER_SECTION);
 	unsigned long i, pfn = fake_range(test, 1).pfn;
-	struct vmem_altmap *altmap = fake_altmap(test, pfn, size);
+	struct vmem_altmap *altmap = section_altmap(test, pfn, size);
 	const unsigned long *word;
 
 	if (!IS_ENABLED(CONFIG_DEBUG_VM))
@@ -110,7 +120,7 @@ static void add_section_with_altmap_takes_head(struct kunit *test)
 {
 	unsigned long size = fake_memmap_size(test, PAGES_PER_SECTION);
 	unsigned long pfn = fake_range(test, 1).pfn;
-	struct vmem_altmap *altmap = fake_altmap(test, pfn, size);
+	struct vmem_altmap *altmap = section_altmap(test, pfn, size);
 	unsigned long i, backing, per_page = PAGE_SIZE / sizeof(struct page);
 
 	KUNIT_ASSERT_EQ(test, fake_memmap_add(test, pfn, PAGES_PER_SECTION, altmap), 0);
@@ -133,7 +143,7 @@ static void add_section_with_larger_altmap_takes_its_need(struct kunit *test)
 {
 	unsigned long size = fake_memmap_size(test, PAGES_PER_SECTION);
 	unsigned long backing, pfn = fake_range(test, 1).pfn;
-	struct vmem_altmap *altmap = fake_altmap(test, pfn, 2 * size);
+	struct vmem_altmap *altmap = section_altmap(test, pfn, 2 * size);
 
 	KUNIT_ASSERT_EQ(test, fake_memmap_add(test, pfn, PAGES_PER_SECTION, altmap), 0);
 	KUNIT_EXPECT_EQ(test, altmap->alloc, size);
@@ -213,7 +223,7 @@ static void add_section_twice_leaves_altmap_alone(struct kunit *test)
 {
 	unsigned long size = fake_memmap_size(test, PAGES_PER_SECTION);
 	unsigned long pfn = fake_range(test, 1).pfn;
-	struct vmem_altmap *altmap = fake_altmap(test, pfn, 2 * size);
+	struct vmem_altmap *altmap = section_altmap(test, pfn, 2 * size);
 
 	KUNIT_ASSERT_EQ(test, fake_memmap_add(test, pfn, PAGES_PER_SECTION, altmap), 0);
 	KUNIT_EXPECT_EQ(test, fake_memmap_add(test, pfn, PAGES_PER_SECTION, altmap), -EEXIST);
@@ -277,7 +287,7 @@ static void readd_section_with_and_without_altmap(struct kunit *test)
 {
 	unsigned long size = fake_memmap_size(test, PAGES_PER_SECTION);
 	unsigned long backing, pfn = fake_range(test, 1).pfn;
-	struct vmem_altmap *altmap = fake_altmap(test, pfn, size);
+	struct vmem_altmap *altmap = section_altmap(test, pfn, size);
 	unsigned int i;
 
 	for (i = 0; i < 4; i++) {

@@ -73,8 +73,13 @@ static void offline_pages_migrates_around_vmemmap_pages(struct kunit *test)
 	struct fake_range range = online(test, 3, ZONE_MOVABLE);
 	unsigned long first = range.pfn + self_hosted_vmemmap_pages(test);
 	unsigned long end = range.pfn + range.nr_pages - range.nr_pages / 8;
-	unsigned long stride = (end - first) / NR_CONTENTS;
-	struct contents *contents = contents_fill(test, first, stride, NR_CONTENTS);
+	unsigned long stride = (end - first) / NR_CONTENTS, host = self_hosted_host(test);
+	struct contents *contents;
+
+	/* Not onto the vmemmap pages of another host */
+	if (stride > host)
+		stride = rounddown(stride, host);
+	contents = contents_fill(test, first, stride, NR_CONTENTS);
 
 	kmsg_dump_rewind(&iter);
 	count_log_lines(&iter, "");
