@@ -70,7 +70,8 @@ def ended(shares: Sequence[Share]) -> list[tuple[int, float] | None]:
         found = json.loads((shares[0].path.parent / _ENDED).read_bytes())
     except (OSError, ValueError):
         found = {}
-    return [tuple(found[str(number)]) if str(number) in found else None for number in range(len(shares))]
+    how = (found.get(str(number)) for number in range(len(shares)))
+    return [(int(one[0]), float(one[1])) if one else None for one in how]
 
 
 def join_logs(logs: Sequence[Path], into: Path) -> list[int]:
