@@ -209,6 +209,7 @@ def _side_by_side(job: Job, globs: Sequence[str], quiet: bool) -> Verdict:
     jobs = [replace(job, build=BuildDir(part.path)) for part in parts]
     decided = [_judge(one, how, True) for one, how in zip(jobs, finished, strict=True)]
     before = shares.join_logs([one.build.log for one in jobs], job.build.log)
+    results.join([one.build.results for one in jobs], job.build.results)
     return verdict.merge([verdict.moved(one, lines) for one, lines in zip(decided, before, strict=True)])
 
 

@@ -58,6 +58,17 @@ def _walk(group: dict[str, Any], path: tuple[str, ...]) -> Iterator[Case]:
         yield Case(".".join((*path, str(case["name"]) or NO_RESULT)), status)
 
 
+def join(paths: Sequence[Path], into: Path) -> None:
+    """One JSON file of those of several boots that read() has found right; those that are not there add nothing."""
+    whole: dict[str, Any] = {}
+    for path in paths:
+        part = json.loads(path.read_bytes()) if path.exists() else {}
+        groups, cases = whole.get("sub_groups", []), whole.get("test_cases", [])
+        whole = {**part, **whole, "sub_groups": groups + part.get("sub_groups", []),
+                 "test_cases": cases + part.get("test_cases", [])}
+    into.write_text(json.dumps(whole, indent=1), encoding="utf-8")
+
+
 def read(path: Path) -> list[Case] | None:
     """The cases in upstream's JSON file; None when there is no such file.
 

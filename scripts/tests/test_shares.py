@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 import pytest
 from test_kunit_run import Kunit, fixture_kunit, mentioning  # pylint: disable=unused-import # noqa: F401
 
-from mhp import paths, shares, upstream
+from mhp import paths, results, shares, upstream
 from mhp.exits import Exit
 
 SUITES = re.findall(r'\.name = "(mhp_\w+)",', "".join(
@@ -43,6 +43,7 @@ def test_two_guests_one_verdict(shared: Kunit) -> None:
     # The finding's line is that of the joined log.
     line = int(re.search(r"REPORT: WARNING.*\(line (\d+)", printed)[1])  # type: ignore[index]
     assert "WARNING" in (shared.build / "test.log").read_text().splitlines()[line - 1]
+    assert [case.status for case in results.read(shared.build / "results.json") or []] == ["PASS"] * 6
 
 
 @pytest.mark.parametrize("words", [("a.b",), ("--kernel_args=x=1",), ("--json",), ("--raw_output",), ("--guests=1",),
