@@ -6,9 +6,11 @@
 #include <linux/init.h>
 #include <linux/ioport.h>
 #include <linux/memblock.h>
+#include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/string.h>
 
+#include "blocks.h"
 #include "fake_section.h"
 #include "mhp_validate.h"
 #include "sysfs.h"
@@ -135,11 +137,24 @@ static void block_of_two_zones_stays_online(struct kunit *test)
 				      (PAGES_PER_SECTION << PAGE_SHIFT))));
 }
 
+/* movable_node on the command line: what is hot-added can always be removed again. */
+static void hot_added_memory_is_movable_with_movable_node(struct kunit *test)
+{
+	struct fake_range range = fake_range(test, 2);
+
+	if (!movable_node_is_enabled())
+		kunit_skip(test, "movable_node is not on the command line");
+	KUNIT_ASSERT_EQ(test, fake_add(test, range, MHP_NONE), 0);
+	KUNIT_ASSERT_EQ(test, fake_online(test, range, MMOP_ONLINE), 0);
+	blocks_expect_zone(test, range, ZONE_MOVABLE);
+}
+
 static struct kunit_case boot_memory_cases[] = {
 	KUNIT_CASE(boot_memory_is_system_ram),
 	KUNIT_CASE(boot_block_offline_online),
 	KUNIT_CASE(movable_zone_as_asked_for),
 	KUNIT_CASE(block_of_two_zones_stays_online),
+	KUNIT_CASE(hot_added_memory_is_movable_with_movable_node),
 	{}
 };
 

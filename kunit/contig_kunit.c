@@ -166,6 +166,16 @@ static void isolated_pageblock_is_refused(struct kunit *test)
 	alloc_contig(test, range.pfn, 16, GFP_KERNEL);
 }
 
+/* It may have to wait, and it may fail. */
+static void request_that_must_not_fail_is_refused(struct kunit *test)
+{
+	struct fake_range range = online(test);
+
+	KUNIT_EXPECT_EQ(test, alloc_contig_range(range.pfn, range.pfn + 1, MIGRATE_MOVABLE,
+						 GFP_KERNEL | __GFP_NOFAIL), -EINVAL);
+	mhp_validate(test, "alloc_contig_range");
+}
+
 static struct kunit_case contig_cases[] = {
 	KUNIT_CASE(compound_page_replaces_contents),
 	KUNIT_CASE(pages_beside_compound_page_are_taken),
@@ -173,6 +183,7 @@ static struct kunit_case contig_cases[] = {
 	KUNIT_CASE(busy_page_is_refused),
 	KUNIT_CASE(pinned_page_is_refused),
 	KUNIT_CASE(isolated_pageblock_is_refused),
+	KUNIT_CASE(request_that_must_not_fail_is_refused),
 	{}
 };
 

@@ -281,6 +281,12 @@ static void auto_movable_counts_other_dynamic_groups(struct kunit *test)
 	blocks_expect_zone(test, fake_block(test, range, 0), ZONE_NORMAL);
 }
 
+static void unknown_policy_is_refused(struct kunit *test)
+{
+	parameter_expect_refused(test, "memory_hotplug.online_policy", "auto");
+	parameter_expect_refused(test, "memory_hotplug.memmap_on_memory", "perhaps");
+}
+
 static struct kunit_case memory_group_cases[] = {
 	KUNIT_CASE(register_group_bad_size_is_refused),
 	KUNIT_CASE(register_group_of_impossible_node_is_refused),
@@ -294,6 +300,7 @@ static struct kunit_case memory_group_cases[] = {
 	KUNIT_CASE(auto_movable_static_group_stays_in_kernel),
 	KUNIT_CASE(auto_movable_dynamic_group_keeps_units_together),
 	KUNIT_CASE(auto_movable_counts_other_dynamic_groups),
+	KUNIT_CASE(unknown_policy_is_refused),
 	{}
 };
 

@@ -10,6 +10,7 @@
 #include <linux/memremap.h>
 #include <linux/mm.h>
 
+#include "blocks.h"
 #include "fake_device.h"
 #include "fake_section.h"
 #include "mhp_validate.h"
@@ -144,6 +145,52 @@ static void map_memory_without_owner_is_refused(struct kunit *test)
 	expect_refused(test, device, -EINVAL);
 }
 
+static void add_to_impossible_node_is_refused(struct kunit *test)
+{
+	struct fake_range range = fake_range(test, 1);
+
+	provoke(test, "was absent from the node_possible_map");
+	KUNIT_EXPECT_EQ(test, add_memory(MAX_NUMNODES, range.start, range.size, MHP_NONE), -EINVAL);
+	mhp_validate(test, "add_memory");
+	KUNIT_EXPECT_FALSE(test, pfn_valid(range.pfn));
+}
+
+/*
+ *	| altmap | no altmap |	in one call
+ *
+ * mm/ reports it once in a boot, so both callers are here.
+ */
+static void remove_with_and_without_altmap_is_refused(struct kunit *test)
+{
+	struct fake_range range = fake_range(test, 2);
+	struct fake_range hosts = fake_block(test, range, 0);
+
+	blocks_need_memmap_on_memory(test, "Y");
+	KUNIT_ASSERT_EQ(test, fake_add(test, hosts, MHP_MEMMAP_ON_MEMORY), 0);
+	KUNIT_ASSERT_EQ(test, fake_add(test, fake_block(test, range, 1), MHP_NONE), 0);
+	provoke(test, "mm/memory_hotplug.c");
+	KUNIT_EXPECT_EQ(test, remove_memory(range.start, range.size), -EINVAL);
+	mhp_validate(test, "remove_memory");
+	KUNIT_ASSERT_EQ(test, fake_online(test, range, MMOP_ONLINE), 0);
+	KUNIT_EXPECT_EQ(test, offline_and_remove_memory(range.start, range.size), -EINVAL);
+	mhp_validate(test, "offline_and_remove_memory");
+	/* It brings back what it has taken offline. */
+	KUNIT_EXPECT_TRUE(test, fake_is_online(range));
+	KUNIT_EXPECT_NOT_NULL(test, blocks_get(test, hosts, 0)->altmap);
+}
+
+/* It would not end at the end of a page. */
+static void odd_size_from_altmap_is_refused(struct kunit *test)
+{
+	struct vmem_altmap altmap = {
+		.free = 2,
+	};
+
+	KUNIT_EXPECT_NULL(test, vmemmap_alloc_block_buf(PAGE_SIZE + 1, 0, &altmap));
+	KUNIT_EXPECT_EQ(test, altmap.alloc, 0);
+	KUNIT_EXPECT_EQ(test, altmap.align, 0);
+}
+
 static struct kunit_case misuse_cases[] = {
 	KUNIT_CASE(remove_pages_misaligned_removes_nothing),
 	KUNIT_CASE(add_pages_misaligned_is_refused),
@@ -153,6 +200,9 @@ static struct kunit_case misuse_cases[] = {
 	KUNIT_CASE(map_altmap_of_several_ranges_is_refused),
 	KUNIT_CASE(map_of_unknown_type_warns),
 	KUNIT_CASE_PARAM(map_memory_without_owner_is_refused, owned_types_gen_params),
+	KUNIT_CASE(add_to_impossible_node_is_refused),
+	KUNIT_CASE(remove_with_and_without_altmap_is_refused),
+	KUNIT_CASE(odd_size_from_altmap_is_refused),
 	{}
 };
 

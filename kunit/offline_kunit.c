@@ -134,6 +134,22 @@ static void offline_with_busy_page_is_refused(struct kunit *test)
 	contents_expect_intact(test, contents);
 }
 
+/* In ZONE_NORMAL isolation looks at each page, and at a compound page as one. */
+static void offline_with_compound_page_is_refused(struct kunit *test)
+{
+	struct fake_range range = fake_range(test, 1);
+	unsigned long pfn = range.pfn + range.nr_pages - pageblock_nr_pages;
+
+	KUNIT_ASSERT_EQ(test, fake_plug(test, range, NULL), 0);
+	KUNIT_ASSERT_EQ(test, fake_online_pages(test, range.pfn, range.nr_pages, ZONE_NORMAL), 0);
+	KUNIT_ASSERT_EQ(test, alloc_contig_range(pfn, pfn + pageblock_nr_pages, MIGRATE_MOVABLE,
+						 GFP_KERNEL | __GFP_COMP), 0);
+	KUNIT_EXPECT_EQ(test, fake_offline_pages(test, range.pfn, range.nr_pages), -EBUSY);
+	KUNIT_EXPECT_EQ(test, compound_order(pfn_to_page(pfn)), pageblock_order);
+	free_contig_range(pfn, pageblock_nr_pages);
+	KUNIT_EXPECT_EQ(test, fake_offline_pages(test, range.pfn, range.nr_pages), 0);
+}
+
 /* The same for a whole pageblock and through the memory block. */
 static void offline_block_with_busy_pageblock_is_refused(struct kunit *test)
 {
@@ -315,6 +331,7 @@ static struct kunit_case offline_cases[] = {
 	KUNIT_CASE_PARAM(offline_migrates_movable_pages, targets_gen_params),
 	KUNIT_CASE(offline_many_times_loses_nothing),
 	KUNIT_CASE_PARAM(offline_with_busy_page_is_refused, positions_gen_params),
+	KUNIT_CASE(offline_with_compound_page_is_refused),
 	KUNIT_CASE(offline_block_with_busy_pageblock_is_refused),
 	KUNIT_CASE_PARAM(offline_of_partly_isolated_range_is_refused, isolations_gen_params),
 	KUNIT_CASE_PARAM(offline_blocks_in_any_order, permutations_gen_params),

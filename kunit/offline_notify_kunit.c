@@ -18,14 +18,18 @@
 
 #define NR_CONTENTS	16
 
-static struct fake_range online_movable(struct kunit *test, unsigned int nr)
+static struct fake_range online_in(struct kunit *test, unsigned int nr, enum zone_type zone)
 {
 	struct fake_range range = fake_range(test, nr);
 
 	KUNIT_ASSERT_EQ(test, fake_plug(test, range, NULL), 0);
-	KUNIT_ASSERT_EQ(test, fake_online_pages(test, range.pfn, range.nr_pages,
-						ZONE_MOVABLE), 0);
+	KUNIT_ASSERT_EQ(test, fake_online_pages(test, range.pfn, range.nr_pages, zone), 0);
 	return range;
+}
+
+static struct fake_range online_movable(struct kunit *test, unsigned int nr)
+{
+	return online_in(test, nr, ZONE_MOVABLE);
 }
 
 static struct contents *fill(struct kunit *test, struct fake_range range)
@@ -234,6 +238,16 @@ static void offline_skips_pages_driver_gives_up(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, zone_managed_pages(zone), managed);
 }
 
+/* In ZONE_NORMAL they are in the way of isolation, too, which comes before the driver is asked. */
+static void offline_isolates_pages_of_driver_in_kernel_zone(struct kunit *test)
+{
+	struct fake_range range = online_in(test, 1, ZONE_NORMAL);
+	struct inflated *in = inflate_middle(test, range, true);
+
+	KUNIT_EXPECT_EQ(test, fake_offline_pages(test, range.pfn, range.nr_pages), 0);
+	KUNIT_EXPECT_TRUE(test, in->gone);
+}
+
 static void offline_is_refused_when_driver_keeps_pages(struct kunit *test)
 {
 	struct fake_range range = online_movable(test, 1);
@@ -311,6 +325,7 @@ struct later {
 	struct kunit *test;
 	struct task_struct *task;
 	struct held *held;
+	struct page *pinned;
 };
 
 static void send_signal_later(struct work_struct *work)
@@ -327,17 +342,25 @@ static void release_later(struct work_struct *work)
 	contents_release(later->test, later->held);
 }
 
+static void unpin_later(struct work_struct *work)
+{
+	struct later *later = container_of(to_delayed_work(work), struct later, work);
+
+	put_page(later->pinned);
+}
+
 /*
  * A page in ZONE_MOVABLE that cannot be migrated, pinned for I/O say, is waited
  * for: until it is free, or a signal arrives.
  */
 static int offline_meanwhile(struct kunit *test, struct fake_range range,
-			     struct held *held, work_func_t func)
+			     struct held *held, struct page *pinned, work_func_t func)
 {
 	struct later later = {
 		.test = test,
 		.task = current,
 		.held = held,
+		.pinned = pinned,
 	};
 	int err;
 
@@ -363,7 +386,7 @@ static void offline_waiting_for_page_is_interrupted(struct kunit *test)
 	struct zone_counters before;
 
 	zone_counters_take(&before);
-	KUNIT_EXPECT_EQ(test, offline_meanwhile(test, range, held, send_signal_later), -EINTR);
+	KUNIT_EXPECT_EQ(test, offline_meanwhile(test, range, held, NULL, send_signal_later), -EINTR);
 	LISTENER_EXPECT(test, l, MEM_GOING_OFFLINE, MEM_CANCEL_OFFLINE);
 	zone_counters_expect(test, &before);
 	pageblocks_expect_usable(test, range.pfn, range.nr_pages);
@@ -380,7 +403,20 @@ static void offline_waits_until_page_is_free(struct kunit *test)
 	struct held *held = contents_hold(test, range.pfn + range.nr_pages / 2, 1);
 	struct contents *contents = contents_fill(test, range.pfn, 1, NR_CONTENTS);
 
-	KUNIT_EXPECT_EQ(test, offline_meanwhile(test, range, held, release_later), 0);
+	KUNIT_EXPECT_EQ(test, offline_meanwhile(test, range, held, NULL, release_later), 0);
+	KUNIT_EXPECT_EQ(test, contents_nr_within(contents, range.pfn, range.nr_pages), 0);
+	contents_expect_intact(test, contents);
+}
+
+/* It is tried again and again, and put back on the LRU list in between. */
+static void offline_waits_until_page_cache_can_move(struct kunit *test)
+{
+	struct fake_range range = online_movable(test, 1);
+	struct contents *contents = fill(test, range);
+	struct page *pinned = pfn_to_page(range.pfn);
+
+	get_page(pinned);
+	KUNIT_EXPECT_EQ(test, offline_meanwhile(test, range, NULL, pinned, unpin_later), 0);
 	KUNIT_EXPECT_EQ(test, contents_nr_within(contents, range.pfn, range.nr_pages), 0);
 	contents_expect_intact(test, contents);
 }
@@ -393,11 +429,13 @@ static struct kunit_case offline_notify_cases[] = {
 	KUNIT_CASE(veto_of_going_offline_keeps_block_online),
 	KUNIT_CASE(veto_of_offline_is_ignored),
 	KUNIT_CASE(offline_skips_pages_driver_gives_up),
+	KUNIT_CASE(offline_isolates_pages_of_driver_in_kernel_zone),
 	KUNIT_CASE(offline_is_refused_when_driver_keeps_pages),
 	KUNIT_CASE(veto_after_driver_gave_up_pages_cancels),
 	KUNIT_CASE(offline_with_signal_pending_is_interrupted),
 	KUNIT_CASE(offline_waiting_for_page_is_interrupted),
 	KUNIT_CASE(offline_waits_until_page_is_free),
+	KUNIT_CASE(offline_waits_until_page_cache_can_move),
 	{}
 };
 

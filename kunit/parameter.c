@@ -80,3 +80,21 @@ void parameter_set(struct kunit *test, const char *name, const char *value)
 	KUNIT_ASSERT_EQ_MSG(test, set(s->kp, value), 0, "%s=%s", name, value);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, put_back, s), 0);
 }
+
+/**
+ * parameter_expect_refused() - a value that a kernel parameter does not take
+ * @test: the running case
+ * @name: "module.name"
+ * @value: as it would be written on the command line
+ */
+void parameter_expect_refused(struct kunit *test, const char *name, const char *value)
+{
+	const struct kernel_param *kp = find(name);
+	char before[VALUE_LEN], after[VALUE_LEN];
+
+	KUNIT_ASSERT_NOT_NULL_MSG(test, kp, "there is no parameter %s", name);
+	KUNIT_ASSERT_GE(test, get(kp, before), 0);
+	KUNIT_EXPECT_EQ_MSG(test, set(kp, value), -EINVAL, "%s=%s", name, value);
+	KUNIT_ASSERT_GE(test, get(kp, after), 0);
+	KUNIT_EXPECT_STREQ(test, after, before);
+}

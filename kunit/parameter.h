@@ -10,5 +10,6 @@
  */
 
 void parameter_set(struct kunit *test, const char *name, const char *value);
+void parameter_expect_refused(struct kunit *test, const char *name, const char *value);
 
 #endif /* MHP_PARAMETER_H */

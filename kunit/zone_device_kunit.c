@@ -344,6 +344,36 @@ static void map_with_vmemmap_shift_makes_compound_pages(struct kunit *test)
 	expect_unmapped(test, range.start, range.size);
 }
 
+/* Who asks again for a page nearby has the answer already; for another one, it is given up. */
+static void lookup_goes_on_from_the_last_one(struct kunit *test)
+{
+	struct fake_range range = fake_range(test, 2), first = fake_block(test, range, 0);
+	struct fake_device *device = fake_device(test, MEMORY_DEVICE_GENERIC, first.start, first.size);
+	struct dev_pagemap *found;
+
+	KUNIT_ASSERT_EQ(test, fake_device_map(test, device), 0);
+	found = get_dev_pagemap(first.pfn, NULL);
+	KUNIT_ASSERT_PTR_EQ(test, found, device->pgmap);
+	KUNIT_EXPECT_PTR_EQ(test, get_dev_pagemap(first.pfn + first.nr_pages - 1, found), found);
+	KUNIT_EXPECT_NULL(test, get_dev_pagemap(first.pfn + first.nr_pages, found));
+	KUNIT_EXPECT_NULL(test, get_dev_pagemap(first.pfn - 1, NULL));
+	/* That waits for whoever still has it. */
+	fake_device_unmap(test, device);
+}
+
+static void lookup_before_the_last_one_gives_it_up(struct kunit *test)
+{
+	struct fake_range range = fake_range(test, 2), last = fake_block(test, range, 1);
+	struct fake_device *device = fake_device(test, MEMORY_DEVICE_GENERIC, last.start, last.size);
+	struct dev_pagemap *found;
+
+	KUNIT_ASSERT_EQ(test, fake_device_map(test, device), 0);
+	found = get_dev_pagemap(last.pfn, NULL);
+	KUNIT_ASSERT_PTR_EQ(test, found, device->pgmap);
+	KUNIT_EXPECT_NULL(test, get_dev_pagemap(last.pfn - 1, found));
+	fake_device_unmap(test, device);
+}
+
 static struct kunit_case zone_device_cases[] = {
 	KUNIT_CASE_PARAM(map_makes_zone_device_pages, types_gen_params),
 	KUNIT_CASE(map_again_after_unmap),
@@ -356,6 +386,8 @@ static struct kunit_case zone_device_cases[] = {
 	KUNIT_CASE(map_does_not_notify),
 	KUNIT_CASE(unmap_waits_for_references),
 	KUNIT_CASE(map_with_vmemmap_shift_makes_compound_pages),
+	KUNIT_CASE(lookup_goes_on_from_the_last_one),
+	KUNIT_CASE(lookup_before_the_last_one_gives_it_up),
 	{}
 };
 
