@@ -6,7 +6,7 @@ laid over .kunitconfig and tells in its comments:
 
     # cross_compile: powerpc64le-linux-gnu-      prefix of the compiler; a fragment may say another one
     # qemu: qemu-system-ppc64                    the program
-    # gcov: spapr-vty,reg=0x71001000             QEMU's device for what gcov counted; gcov.config says it
+    # gcov: spapr-vty,reg=0x71000010             QEMU's device for what gcov counted; gcov.config says it
 
 Its own fragments are beside that. um has neither; an architecture that we have no files for is left to
 upstream altogether.

@@ -255,7 +255,11 @@ def test_exclusion_that_holds_without_an_architecture(tmp_path: Path) -> None:
 
 def test_tracefile_and_cobertura(tmp_path: Path) -> None:
     data = {"mm/a.c": {**lines({3: 2, 6: 2, 11: 1}), 7: Line({"um": 0}), 6: Line({"um": 2}, {"um": (2, 0)})}}
+    data["mm/a.c"][3].counts["x86_64"] = 0
     trace = list(output.info(tmp_path, data, {"mm/a.c": SOURCE.splitlines()}))
+    other = trace.index("TN:x86_64")
+    assert trace[other:][1:4] == [f"SF:{tmp_path}/mm/a.c", "FN:3,first", "FNDA:0,first"] and "DA:3,0" in trace[other:]
+    trace = trace[:other]
     assert f"SF:{tmp_path}/mm/a.c" in trace and "FNDA:2,first" in trace and "DA:7,0" in trace
     assert "BRDA:6,0,0,2" in trace and "BRDA:6,0,1,0" in trace and "LH:3" in trace and trace[-1] == "end_of_record"
     root = xml.fromstring(output.cobertura(tmp_path, data))

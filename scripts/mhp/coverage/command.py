@@ -127,15 +127,16 @@ def _report(tree: PreparedTree, judged: judge.Judged, status: Exit, asked: Asked
         judged = dataclasses.replace(judged, failures=[], stale=[], below=[])
     place = tree.build / "coverage"
     texts = {name: (tree.path / name).read_text(encoding="utf-8", errors="replace").splitlines()
-             for name in {*judged.data, *(name for own in judged.own for name in own.uncompiled)}}
+             for name in {*judged.data, *(file.name for file in judged.files), *(name for own in judged.own for name in own.uncompiled)}}
     shutil.rmtree(place, ignore_errors=True)
     output.write(place, tree.path, judged.reported, texts, "mhp-kunit")
     about = f"{tree.origin}, {', '.join(model.targets(judged.data))}{f', only {asked.glob}' if asked.glob else ''}"
     write_whole(place / "series.html", page.page(judged, texts, about).encode(errors="backslashreplace"))
+    write_whole(place / "scope.html", page.scope_page(judged, texts, about).encode(errors="backslashreplace"))
     write_whole(place / SUMMARY, _summary(judged).encode())
     for line in table.lines(judged, texts):
         print(line)
-    print(f"\nreports: {place}/series.html, html/index.html, coverage.info, coverage.xml", flush=True)
+    print(f"\nreports: {place}/series.html, scope.html, html/index.html, coverage.info, coverage.xml", flush=True)
     if not asked.enforced:
         say("not all cases ran on all targets: the thresholds are not enforced")
         return status

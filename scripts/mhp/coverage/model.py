@@ -19,6 +19,10 @@ class Line:
         """How often it ran, on all targets."""
         return sum(self.counts.values())
 
+    def on(self, target: str) -> "Line":
+        """The line as one target counted it."""
+        return Line({target: self.counts[target]}, {target: self.branches.get(target, ())})
+
     @property
     def taken(self) -> Branches:
         """Its branches on all targets; where they are not the same everywhere, those of the target that took most.

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mhp.coverage.functions import functions
-from mhp.coverage.model import Data, Line, Lines, sum_branches, sum_lines
+from mhp.coverage.model import Data, Line, Lines, sum_branches, sum_lines, targets
 from mhp.exits import Exit
 from mhp.run import check
 from mhp.state import write_whole
@@ -15,15 +15,17 @@ _SECONDS = 120
 
 
 def info(tree: Path, data: Data, texts: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """The lines of an lcov tracefile."""
-    yield "TN:"
-    for name in sorted(data):
-        yield f"SF:{tree / name}"
-        yield from _functions(data[name], texts[name])
-        yield from _branches(data[name])
-        total = sum_lines(data[name].values())
-        yield from (f"DA:{number},{line.count}" for number, line in sorted(data[name].items()))
-        yield from (f"LF:{total.found}", f"LH:{total.hit}", "end_of_record")
+    """The lines of an lcov tracefile: for each target a test of its name, with the lines that it has compiled."""
+    for target in targets(data):
+        for name in sorted(data):
+            lines = {number: line.on(target) for number, line in sorted(data[name].items()) if target in line.counts}
+            if lines:
+                yield from (f"TN:{target}", f"SF:{tree / name}")
+                yield from _functions(lines, texts[name])
+                yield from _branches(lines)
+                total = sum_lines(lines.values())
+                yield from (f"DA:{number},{line.count}" for number, line in lines.items())
+                yield from (f"LF:{total.found}", f"LH:{total.hit}", "end_of_record")
 
 
 def _functions(lines: Lines, text: Sequence[str]) -> Iterator[str]:
@@ -91,5 +93,6 @@ def write(place: Path, tree: Path, data: Data, texts: Mapping[str, Sequence[str]
     trace = place / "coverage.info"
     write_whole(trace, "\n".join([*info(tree, data, texts), ""]).encode(errors="backslashreplace"))
     write_whole(place / "coverage.xml", cobertura(tree, data))
-    check(["genhtml", "--quiet", "--branch-coverage", "--function-coverage", "--legend", "--title", title,
+    check(["genhtml", "--quiet", "--branch-coverage", "--function-coverage", "--legend", "--show-details",
+           "--title", title,
            "--prefix", tree, "--output-directory", place / "html", trace], timeout=_SECONDS, status=Exit.INTERNAL)

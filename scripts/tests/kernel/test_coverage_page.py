@@ -33,7 +33,7 @@ def shown(place: Path, tmp_path: Path) -> str:
 def test_pages_in_a_browser(tmp_path: Path) -> None:
     (tmp_path / "mm").mkdir()
     (tmp_path / "mm/a.c").write_text(SOURCE)
-    data: Data = {"mm/a.c": {1: Line({"um": 3}), 3: Line({"um": 3}, {"um": (3, 0)}), 4: Line({"um": 0}), 5: Line({"um": 3})}}
+    data: Data = {"mm/a.c": {1: Line({"um": 3, "x86_64": 0}), 3: Line({"um": 3}, {"um": (3, 0)}), 4: Line({"um": 0}), 5: Line({"um": 3})}}
     own = [Own(Patch(1, "c0ffee", HOSTILE), {"mm/a.c": [3, 4]})]
     thresholds = {name: scope.Threshold(50, 100) for name in (scope.LINES, scope.BRANCHES)}
     judged = judge.judge(tmp_path, data, own, scope.Scope({"mm/a.c": ("*",)}), [],
@@ -41,11 +41,18 @@ def test_pages_in_a_browser(tmp_path: Path) -> None:
     texts = {"mm/a.c": SOURCE.splitlines()}
     output.write(tmp_path, tmp_path, judged.reported, texts, "a title")
     (tmp_path / "series.html").write_text(page.page(judged, texts, HOSTILE))
+    (tmp_path / "scope.html").write_text(page.scope_page(judged, texts, HOSTILE))
     dom = shown(tmp_path / "series.html", tmp_path)
     text = entities.unescape(re.sub(r"<style>.*?</style>|<[^>]*>", " ", dom, flags=re.DOTALL))
     assert "<title>Coverage of the series</title>" in dom and "<img" not in dom
     for words in ("executable lines of the series: 50.00 % are reached", "mm/a.c", "um 3", "um 0", HOSTILE, "never ran"):
         assert words in text
     assert len(re.findall('<tr class="miss">', dom)) == 1 and len(re.findall('<tr class="hit">', dom)) == 1
+    dom = shown(tmp_path / "scope.html", tmp_path)
+    text = entities.unescape(re.sub(r"<style>.*?</style>|<[^>]*>", " ", dom, flags=re.DOTALL))
+    assert "<title>Coverage of memory hotplug</title>" in dom and "<img" not in dom
+    for words in ("mm/a.c", "lines on um", "lines on x86_64", "75.0 %", "um 3 x86_64 0", HOSTILE):
+        assert words in text
+    assert re.findall('<tr class="([^"]*)">', dom) == ["hit", "", "hit own", "miss own", "hit", ""]
     whole = shown(tmp_path / "html/index.html", tmp_path)
     assert "a title" in whole and "75.0" in whole, "genhtml: three of four lines"
