@@ -60,8 +60,10 @@ def command(kdir: Path | None, asked: Asked) -> int:
         for number, run in enumerate(runs, 1):
             say(f"[{number}/{len(runs)}] {run.name}")
             ended, data = count(run, tree, instrumented(chosen, touched, Arch(run.target)), asked)
-            parts.append(data)
+            parts += [data] if data else []
             status = status or ended
+        if not parts:
+            raise MhpError(Exit.NOTHING_RAN, f"no case matches {asked.glob}")
         data = model.merge(parts)
         judged = judge.judge(tree.path, data, patches.attribute(tree.git, below, data), chosen, exclusions, thresholds)
     return _report(tree, judged, status, asked)
@@ -83,7 +85,10 @@ def instrumented(chosen: scope.Scope, touched: Sequence[str], target: Arch) -> l
 
 
 def count(run: Run, tree: PreparedTree, objects: Sequence[str], asked: Asked) -> tuple[Exit, Data]:
-    """Build and boot once: the verdict, and what was counted. Raises MhpError when the guest left no data."""
+    """Build and boot once: the verdict, and what was counted. Raises MhpError when the guest left no data.
+
+    With a glob that no case of this boot matches, that is PASS and nothing.
+    """
     target = Arch(run.target)
     words = ["run", *run.words, f"--config={CONFIG}", f"--timeout={_TIMEOUT_SECONDS}",
              f'--kconfig_add=CONFIG_GCOV_OBJECTS="{" ".join(objects)}"',
@@ -96,6 +101,9 @@ def count(run: Run, tree: PreparedTree, objects: Sequence[str], asked: Asked) ->
     gcov.remove(build.path)
     build.handed_out.unlink(missing_ok=True)
     decided = kunit_run.decide_in(parsed, tree)
+    if asked.glob and decided.status == Exit.NOTHING_RAN:
+        say(f"{run.name}: no case matches")
+        return Exit.PASS, {}
     if decided.status != Exit.PASS:
         for line in verdict.summary(decided, log_path=str(build.log), repeat="scripts/coverage"):
             say(line)
