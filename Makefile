@@ -31,7 +31,8 @@ test:
 
 bench:
 	@scripts/setup run
-	@scripts/bench
+	@scripts/setup x86_64 powerpc || true
+	@scripts/bench --scratch
 
 setup:
 	@scripts/setup test

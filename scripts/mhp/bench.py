@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from mhp import basetree, fastbuild, guard, paths, steptimes, unchanged, upstream
+from mhp.arch import Arch
 from mhp.builddir import BuildDir
 from mhp.exits import Exit, MhpError
 from mhp.kbuild import Records
@@ -230,8 +231,13 @@ class Bench:
         self.limits.append(Limit(own, OVERHEAD_SECONDS))
 
     def qemu(self) -> None:
-        """Edit to verdict of one boot, on what runs under QEMU."""
+        """Edit to verdict of one boot, on what runs under QEMU; where the tools are missing that is said."""
         for arch, (name, boot, wanted) in QEMU.items():
+            try:
+                Arch(arch).check_tools(Arch(arch).cross_compile([]), True)
+            except MhpError as err:
+                say(f"edit to verdict, {arch}: not measured: {err}")
+                continue
             say(f"edit to verdict, {arch}")
             self.ours("run", f"--boot={boot}")
             row = self._row(f"edit to verdict: {arch}, {name}")
@@ -257,8 +263,9 @@ class Bench:
         """scripts/check's quick tier on our own series, with nothing and with everything in its cache."""
         say("scripts/check")
         argv: list[str | Path] = [upstream.PYTHON, "-B", paths.SCRIPTS / "check", *self._flags]
-        for name, words in (("scripts/check, quick tier: nothing cached", ["--fresh"]),
-                            ("scripts/check, quick tier: everything cached", [])):
+        tiers: tuple[tuple[str, list[str]], ...] = (("scripts/check, quick tier: nothing cached", ["--fresh"]),
+                                                    ("scripts/check, quick tier: everything cached", []))
+        for name, words in tiers:
             # What it finds is not the question here.
             self._row(name).seconds.append(timed([*argv, *words], paths.REPO, self._output / "check.log",
                                                  statuses=(Exit.PASS, Exit.FINDINGS)).seconds)
