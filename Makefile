@@ -26,7 +26,7 @@ run:
 # Without QEMU and cross compilers the parts that need them fail, and the others run.
 test:
 	@scripts/setup test
-	@scripts/setup x86_64 || true
+	@scripts/setup x86_64 powerpc || true
 	@scripts/test
 
 bench:
