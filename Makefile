@@ -23,10 +23,12 @@ run:
 	@scripts/setup run $(filter-out um,$(ARCH))
 	@scripts/kunit.py run $(if $(filter-out um,$(ARCH)),--arch=$(ARCH))
 
-# Without QEMU and cross compilers the parts that need them fail, and the others run.
+# Without QEMU and cross compilers the parts that need them fail, without a browser the tests of pages are skipped;
+# the others run.
 test:
 	@scripts/setup test
 	@scripts/setup x86_64 powerpc || true
+	@scripts/setup browser || true
 	@scripts/test
 
 bench:
