@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from mhp import compiler, fastbuild, guard, kconfig, unchanged, upstream
+from mhp import compiler, fastbuild, guard, kconfig, seed, unchanged, upstream
 from mhp.builddir import BuildDir
 from mhp.exits import Exit, MhpError
 from mhp.fastbuild import NotFast
@@ -30,7 +30,7 @@ def key(job: Job) -> unchanged.Key:
               str(job.options.seen.alltests)]
     cross = job.cross_compile
     make = [*job.make_options, *job.options.seen.make_options, cross]
-    return unchanged.key(job.tree.git, asked, make, compiler.programs(make, cross), job.environment())
+    return unchanged.key(job.tree.git, asked, make, compiler.programs(make, cross), upstream.environment())
 
 
 def change(job: Job, now: unchanged.Key) -> Change | None:
@@ -42,6 +42,7 @@ def change(job: Job, now: unchanged.Key) -> Change | None:
 
 def begin_make(job: Job) -> None:
     """make builds next. Whatever it could take for finished and is not, goes."""
+    seed.plant(job.build, seed.bases(job))
     found = change(job, key(job))
     if found and found.edited:
         outdate(job.build, job.tree.path, found.edited)
@@ -126,7 +127,7 @@ def failed(job: Job, errors: bytes) -> MhpError:
 def _environment(job: Job) -> dict[str, str]:
     """The environment in which make runs commands; asked from make once after each build of its own."""
     path = job.build.path / fastbuild.ENVIRONMENT
-    ours = job.environment()
+    ours = upstream.environment()
     known = fastbuild.load_environment(path, ours)
     if known is not None:
         return known

@@ -16,10 +16,6 @@ _MAX_SIZE = "3G"
 _CHOSEN_BY = ("CC=", "LLVM=", "HOSTCC=")
 _FLAGS = "KCPPFLAGS="
 
-# ccache's own name for it.
-_SHARE = "CCACHE_NODEPEND"
-SHARE = {_SHARE: "1"}
-
 
 def make_options(given: Sequence[str], cross_compile: str, source: str = "") -> list[str]:
     """The options for make that choose the compiler; none when the user chose, by option or $MHP_CC.
@@ -42,18 +38,15 @@ def make_options(given: Sequence[str], cross_compile: str, source: str = "") -> 
     return [*chosen_by_ccache, f"{_FLAGS}{flags}"]
 
 
-def environment(env: Mapping[str, str], shares: bool = True) -> dict[str, str]:
+def environment(env: Mapping[str, str]) -> dict[str, str]:
     """`env` with ccache's settings where the user has none.
 
-    shares: another configuration may give the same object, so that it is worth to preprocess each file and to compare
-    that. It costs a quarter of a build from nothing (14.4 s of processor time for eight files, 10.9 s without). Where
-    it is not known to be worth it, SHARE in `env` says that it is: several configurations are built in turn.
+    Without a preprocessor's run for each file (depend mode): it costs a quarter of a build from nothing (14.4 s of
+    processor time for eight files, 10.9 s without), and hardly two configurations give an object the same text.
     """
     root = build_root()
     ours = {"CCACHE_DIR": str(root / "ccache"), "CCACHE_BASEDIR": str(root),
-            "CCACHE_MAXSIZE": _MAX_SIZE}
-    if not shares and _SHARE not in env:
-        ours["CCACHE_DEPEND"] = "1"
+            "CCACHE_MAXSIZE": _MAX_SIZE, "CCACHE_DEPEND": "1"}
     if "CCACHE_DIR" in env:
         del ours["CCACHE_MAXSIZE"]  # the user's cache has the user's limit
     return {**ours, **env}

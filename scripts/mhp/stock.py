@@ -44,7 +44,7 @@ def run(tree: Path, build: Path) -> StockRun:
         ended = guard.supervise(
             [upstream.PYTHON, str(upstream.SCRIPT), "run", f"--build_dir={build}", f"--json={json}",
              f"--timeout={_TIMEOUT_SECONDS}", f"--kernel_args=uml_dir={upstream.relative(guest, tree)}", *make],
-            cwd=tree, env=upstream.environment(shares=False), stdout=subprocess.DEVNULL, remove=guest,
+            cwd=tree, env=upstream.environment(), stdout=subprocess.DEVNULL, remove=guest,
             watch=upstream.time_limit(_BUILD_LIMIT_SECONDS))
         found = results.read(json)
         if not test_log.exists() or found is None:

@@ -16,11 +16,11 @@ import re
 import shlex
 import tomllib
 import xml.etree.ElementTree as xml
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mhp import compiler, guard, known_bad, log, matrix, paths, repeat, stock, upstream
+from mhp import guard, known_bad, log, matrix, paths, repeat, stock, upstream
 from mhp.arch import directives
 from mhp.coverage import command as coverage
 from mhp.exits import Exit, MhpError
@@ -63,8 +63,8 @@ class Context:
     verbose: bool
 
 
-def _run(context: Context, name: str, argv: Sequence[str | Path], env: Mapping[str, str] | None = None) -> tuple[int, str]:
-    """Run a command of ours: its exit status, and the end of what it printed. env: what its environment has besides."""
+def _run(context: Context, name: str, argv: Sequence[str | Path]) -> tuple[int, str]:
+    """Run a command of ours: its exit status, and the end of what it printed."""
     path = context.output / f"{name}.log"
     with path.open("wb") as file, Progress(name, None, "bytes printed") as progress:
         def watch() -> str | None:
@@ -73,8 +73,7 @@ def _run(context: Context, name: str, argv: Sequence[str | Path], env: Mapping[s
 
         late = upstream.time_limit(_LIMIT_SECONDS)
         ended = guard.supervise([str(word) for word in argv], cwd=paths.REPO, stdout=file.fileno(),
-                                env={**os.environ, **(env or {})},
-                                errors_to=file.fileno(), watch=watch)
+                                env=os.environ, errors_to=file.fileno(), watch=watch)
     lines = path.read_bytes().decode(errors="backslashreplace").splitlines()
     if context.verbose:
         print("\n".join(log.printable(line) for line in lines))
@@ -129,12 +128,12 @@ def _read_verdict(build: Path) -> dict[str, object] | None:
         return None
 
 
-def _kunit(name: str, *words: str, env: Mapping[str, str] | None = None) -> Callable[[Context], Outcome]:
+def _kunit(name: str, *words: str) -> Callable[[Context], Outcome]:
     """A KUnit run; the cases count, and one failure more when the run as a whole is not right."""
     def work(context: Context) -> Outcome:
         build = context.tree.build / name
         (build / repeat.VERDICT_FILE).unlink(missing_ok=True)
-        status, tail = _run(context, name, _kunit_argv(context, "run", *words), env)
+        status, tail = _run(context, name, _kunit_argv(context, "run", *words))
         found = _read_verdict(build)
         if found is None:
             return Outcome(Counts(0, 1), (f"{Exit(status).name if status in list(Exit) else status}:\n{tail}",))
@@ -219,8 +218,7 @@ def _coverage(context: Context) -> Outcome:
     """A case for each threshold, and one for the exclusions and the run itself."""
     report = context.tree.build / "coverage" / coverage.SUMMARY
     report.unlink(missing_ok=True)
-    status, tail = _run(context, "coverage", ["/usr/bin/python3", "-B", paths.SCRIPTS / "coverage", "--quick", *context.flags],
-                        compiler.SHARE)
+    status, tail = _run(context, "coverage", ["/usr/bin/python3", "-B", paths.SCRIPTS / "coverage", "--quick", *context.flags])
     if not report.exists():
         return Outcome(Counts(failed=1), (tail,))
     problems = json.loads(report.read_bytes())["problems"]
@@ -272,7 +270,7 @@ def _config_parts() -> list[Part]:
 
 def _matrix_parts() -> list[Part]:
     return [Part(f"boot-{row.name}", "guests" if row.arch == "um" else "qemu", f"{row.arch}: {row.about}",
-                 _kunit(row.build, f"--boot={row.name}", env=compiler.SHARE))
+                 _kunit(row.build, f"--boot={row.name}"))
             for row in matrix.rows() if row.set == matrix.QUICK]
 
 

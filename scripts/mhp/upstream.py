@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mhp import compiler, guard, kconfig, paths, shares
-from mhp.arch import Arch, directives
+from mhp.arch import Arch
 from mhp.builddir import BuildDir
 from mhp.coverage import handed
 from mhp.exits import MhpError
@@ -101,11 +101,6 @@ class Job:
             lines += kconfig.fragment_lines(self.target.fragment(name))
         return lines + list(self.options.seen.kconfig_add)
 
-    def environment(self) -> dict[str, str]:
-        """The environment to build and boot in; a fragment that says `# ccache: depend` shares no object with others."""
-        said = [directives(self.target.fragment(name)) for name in self.options.configs] if self.target.known else []
-        return environment(self.arch == "um" and not any(one.get("ccache") == "depend" for one in said))
-
     def asked(self) -> kconfig.Options:
         """Every option that is asked for."""
         asked: kconfig.Options = {}
@@ -122,11 +117,11 @@ def build_dir(options: Options, tree: PreparedTree) -> BuildDir:
     return BuildDir(tree.build / "-".join([str(options.seen.arch), *options.configs]))
 
 
-def environment(shares: bool = True) -> dict[str, str]:
-    """The environment for upstream: as ours, without what a make above us adds. shares: see compiler.environment()."""
+def environment() -> dict[str, str]:
+    """The environment for upstream: as ours, without what a make above us adds."""
     env = {name: value for name, value in os.environ.items() if name not in _MAKE_VARIABLES}
     env["PYTHONUNBUFFERED"] = "1"
-    return compiler.environment(env, shares)
+    return compiler.environment(env)
 
 
 @contextmanager
@@ -285,7 +280,7 @@ def _supervise(watch: Watch, argv: Sequence[str], commands: Sequence[Sequence[st
     sys.stdout.flush()
     ended = None
     try:
-        ended = guard.supervise(argv, cwd=job.tree.path, env=job.environment(), stdout=stdout, watch=watch, remove=guest)
+        ended = guard.supervise(argv, cwd=job.tree.path, env=environment(), stdout=stdout, watch=watch, remove=guest)
     finally:
         watch.done(None if ended and not ended.status else MhpError)
     return ended
