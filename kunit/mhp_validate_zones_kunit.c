@@ -19,6 +19,20 @@ static pg_data_t *planted_node(void)
 	return NODE_DATA(0);
 }
 
+/* The span of a zone changes, and that of its node as it has to. */
+static void move_end(struct zone *zone, long nr_pages)
+{
+	pg_data_t *pgdat = zone->zone_pgdat;
+	unsigned long end = 0;
+	int i;
+
+	zone->spanned_pages += nr_pages;
+	for (i = 0; i < MAX_NR_ZONES; i++)
+		if (pgdat->node_zones[i].spanned_pages)
+			end = max(end, zone_end_pfn(&pgdat->node_zones[i]));
+	pgdat->node_spanned_pages = end - pgdat->node_start_pfn;
+}
+
 static void online_pages_not_initialised(struct kunit *test)
 {
 	struct fake_range range = planted_online(test, 1);
@@ -45,11 +59,9 @@ static void zone_span_too_long(struct kunit *test)
 	struct zone *zone = fake_zone(ZONE_MOVABLE);
 
 	planted_online(test, 1);
-	zone->spanned_pages += PAGES_PER_SECTION;
-	planted_node()->node_spanned_pages += PAGES_PER_SECTION;
+	move_end(zone, PAGES_PER_SECTION);
 	planted_look(test);
-	zone->spanned_pages -= PAGES_PER_SECTION;
-	planted_node()->node_spanned_pages -= PAGES_PER_SECTION;
+	move_end(zone, -PAGES_PER_SECTION);
 	planted_expect(test, "zone_span");
 }
 
@@ -58,11 +70,9 @@ static void zone_span_too_short(struct kunit *test)
 	struct zone *zone = fake_zone(ZONE_MOVABLE);
 
 	planted_online(test, 2);
-	zone->spanned_pages -= MAX_ORDER_NR_PAGES;
-	planted_node()->node_spanned_pages -= MAX_ORDER_NR_PAGES;
+	move_end(zone, -MAX_ORDER_NR_PAGES);
 	planted_look(test);
-	zone->spanned_pages += MAX_ORDER_NR_PAGES;
-	planted_node()->node_spanned_pages += MAX_ORDER_NR_PAGES;
+	move_end(zone, MAX_ORDER_NR_PAGES);
 	/* What is free there is outside of it. */
 	planted_expect(test, "zone_span", "free_lists");
 }
