@@ -64,6 +64,23 @@ static unsigned int call(const struct failing *operation, unsigned int nth, int 
 	return left;
 }
 
+/**
+ * failing_nth() - do something, and let one of its allocations fail
+ * @test: the running case; skipped where the kernel has no fault injection
+ * @operation: what to do; @undo may be %NULL
+ * @nth: which allocation, from 1; there may be fewer
+ *
+ * Return: what it returned.
+ */
+int failing_nth(struct kunit *test, const struct failing *operation, unsigned int nth)
+{
+	int err;
+
+	setup(test);
+	call(operation, nth, &err);
+	return err;
+}
+
 /* Expects it to succeed; false when even that does not work. */
 static bool undo(struct kunit *test, const struct failing *operation)
 {
@@ -121,9 +138,20 @@ unsigned int failing_each(struct kunit *test, const struct failing *operation)
 
 #else
 
-unsigned int failing_each(struct kunit *test, const struct failing *operation)
+static void skip(struct kunit *test)
 {
 	kunit_skip(test, "CONFIG_FAULT_INJECTION_DEBUG_FS is not set");
+}
+
+int failing_nth(struct kunit *test, const struct failing *operation, unsigned int nth)
+{
+	skip(test);
+	return 0;
+}
+
+unsigned int failing_each(struct kunit *test, const struct failing *operation)
+{
+	skip(test);
 	return 0;
 }
 

@@ -31,6 +31,7 @@ struct failing {
 	void *arg;
 };
 
+int failing_nth(struct kunit *test, const struct failing *operation, unsigned int nth);
 unsigned int failing_each(struct kunit *test, const struct failing *operation);
 
 #endif /* MHP_FAILING_H */

@@ -3,24 +3,18 @@
  * vmemmap_populate() and vmemmap_free() called directly for the memmap of RAM
  * that was kept from the kernel, on hash and on radix: __vmemmap_free() and
  * radix__vmemmap_free().
- *
- * That something is not mapped any more is shown by a fault: on hash there are
- * no page tables to look into.  What is mapped there, and to where, is in
- * vmemmap_list.
  */
 
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/page_ref.h>
-#include <linux/pgalloc.h>
 #include <linux/sizes.h>
-#include <linux/uaccess.h>
-#include <asm/mmu.h>
 
 #include "fake_memmap.h"
 #include "fake_section.h"
 #include "mhp_validate.h"
 #include "self_hosted.h"
+#include "vmemmap_range.h"
 #include "withheld.h"
 
 static unsigned long memmap_of(struct fake_range range)
@@ -33,21 +27,9 @@ static unsigned long memmap_bytes(struct fake_range range)
 	return range.nr_pages * sizeof(struct page);
 }
 
-static bool faults(unsigned long addr)
-{
-	unsigned long word;
-
-	return copy_from_kernel_nofault(&word, (void *)addr, sizeof(word));
-}
-
-/* Every page of it faults, or none. */
 static void expect_mapped(struct kunit *test, struct fake_range range, bool mapped)
 {
-	unsigned long addr, end = memmap_of(range) + memmap_bytes(range);
-
-	for (addr = memmap_of(range); addr < end; addr += PAGE_SIZE)
-		KUNIT_EXPECT_EQ_MSG(test, !faults(addr), mapped, "byte %#lx of the memmap",
-				    addr - memmap_of(range));
+	vmemmap_range_expect_mapped(test, memmap_of(range), memmap_bytes(range), mapped);
 }
 
 static void populate(struct kunit *test, struct fake_range range, struct vmem_altmap *altmap)
@@ -97,17 +79,12 @@ static struct fake_range sized_range(struct kunit *test)
 	return fake_range(test, size / memory_block_size_bytes());
 }
 
-/* Bytes of memmap that are mapped at once, at least */
-static unsigned long mapping_unit(void)
-{
-	return radix_enabled() ? PAGE_SIZE : 1UL << mmu_psize_defs[mmu_vmemmap_psize].shift;
-}
-
 /* An altmap at the head of a range, where the memmap fills whole units of mapping. */
 static struct vmem_altmap *altmap_at_head(struct kunit *test, struct fake_range range)
 {
-	if (!IS_ALIGNED(memmap_of(range) | memmap_bytes(range), mapping_unit()))
-		kunit_skip(test, "a page of %lu bytes maps more than this memmap", mapping_unit());
+	if (!IS_ALIGNED(memmap_of(range) | memmap_bytes(range), vmemmap_range_unit()))
+		kunit_skip(test, "a page of %lu bytes maps more than this memmap",
+			   vmemmap_range_unit());
 	return fake_altmap(test, range.pfn, range.nr_pages);
 }
 
@@ -119,7 +96,7 @@ static void free_gives_all_back(struct kunit *test)
 	populate(test, range, NULL);
 	KUNIT_EXPECT_GE(test, before - fake_free_pages(), memmap_bytes(range) / PAGE_SIZE);
 	depopulate(test, range, NULL);
-	KUNIT_EXPECT_EQ(test, fake_free_pages(), before);
+	vmemmap_range_expect_freed(test, before);
 }
 
 /*
@@ -135,7 +112,7 @@ static void altmap_is_used_and_given_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, altmap->alloc, memmap_bytes(range) / PAGE_SIZE);
 	depopulate(test, range, altmap);
 	KUNIT_EXPECT_EQ(test, altmap->alloc, 0);
-	KUNIT_EXPECT_EQ(test, fake_free_pages(), before);
+	vmemmap_range_expect_freed(test, before);
 }
 
 static struct vmem_altmap *populate_hosted(struct kunit *test, struct fake_range range)
@@ -163,7 +140,7 @@ static void free_of_hosted_memmap_unmaps_only(struct kunit *test)
 	before = free_pages_after_warm_up(test, range);
 	populate_hosted(test, range);
 	depopulate(test, range, NULL);
-	KUNIT_EXPECT_EQ(test, fake_free_pages(), before);
+	vmemmap_range_expect_freed(test, before);
 }
 
 /* The same in small steps, as sections go away: nothing is left in a TLB. */
@@ -175,29 +152,35 @@ static void free_of_hosted_memmap_by_units_unmaps_only(struct kunit *test)
 	fake_skip_without_series(test, "the memmap that is being freed is read");
 	before = free_pages_after_warm_up(test, range);
 	populate_hosted(test, range);
-	for (addr = start; addr < start + memmap_bytes(range); addr += mapping_unit()) {
-		vmemmap_free(addr, addr + mapping_unit(), NULL);
-		KUNIT_EXPECT_TRUE_MSG(test, faults(addr), "byte %#lx of the memmap", addr - start);
+	for (addr = start; addr < start + memmap_bytes(range); addr += vmemmap_range_unit()) {
+		vmemmap_free(addr, addr + vmemmap_range_unit(), NULL);
+		KUNIT_EXPECT_TRUE_MSG(test, vmemmap_range_faults(addr), "byte %#lx of the memmap",
+				      addr - start);
 	}
 	expect_mapped(test, range, false);
-	KUNIT_EXPECT_EQ(test, fake_free_pages(), before);
+	vmemmap_range_expect_freed(test, before);
 }
 
-/* The page that holds the memmap at an address */
-static struct page *backing_page(struct kunit *test, unsigned long addr)
+/* The pages that hold the memmap, each of which can be freed by itself. */
+static struct page **populate_with_split_pages(struct kunit *test, struct fake_range range,
+					       unsigned long *nr)
 {
-	struct vmemmap_backing *backing;
-	unsigned long pfn;
+	unsigned long i, start = memmap_of(range), used;
+	struct page **pages;
 
-	if (radix_enabled()) {
-		KUNIT_ASSERT_TRUE(test, mhp_memmap_backing(page_to_pfn((struct page *)addr), &pfn));
-		return pfn_to_page(pfn);
+	populate(test, range, NULL);
+	/* A leaf may map more than was asked for. */
+	for (used = 0; !vmemmap_range_faults(start + used * PAGE_SIZE); used++)
+		;
+	pages = kvmalloc_array(used, sizeof(*pages), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, pages);
+	/* As split_page() makes them */
+	for (i = 0; i < used; i++) {
+		pages[i] = vmemmap_range_backing(test, start + i * PAGE_SIZE);
+		set_page_count(pages[i], 1);
 	}
-	for (backing = vmemmap_list; backing; backing = backing->list)
-		if (addr - backing->virt_addr < mapping_unit())
-			return pfn_to_page(PHYS_PFN(backing->phys + addr - backing->virt_addr));
-	KUNIT_FAIL_AND_ABORT(test, "%#lx is not mapped", addr);
-	return NULL;
+	*nr = used;
+	return pages;
 }
 
 /*
@@ -207,23 +190,14 @@ static struct page *backing_page(struct kunit *test, unsigned long addr)
 static void free_of_marked_pages_unmaps_only(struct kunit *test)
 {
 	struct fake_range range = sized_range(test);
-	unsigned long i, start = memmap_of(range), used, before;
+	unsigned long i, used, before;
 	struct page **pages;
 
 	fake_skip_without_series(test, "PageVmemmap() marks pages that host their own memmap");
 	before = free_pages_after_warm_up(test, range);
-	populate(test, range, NULL);
-	/* A leaf may map more than was asked for. */
-	for (used = 0; !faults(start + used * PAGE_SIZE); used++)
-		;
-	pages = kvmalloc_array(used, sizeof(*pages), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, pages);
-	/* As split_page() makes them, so that each can be freed by itself */
-	for (i = 0; i < used; i++) {
-		pages[i] = backing_page(test, start + i * PAGE_SIZE);
-		set_page_count(pages[i], 1);
+	pages = populate_with_split_pages(test, range, &used);
+	for (i = 0; i < used; i++)
 		__SetPageVmemmap(pages[i]);
-	}
 	depopulate(test, range, NULL);
 	for (i = 0; i < used; i++) {
 		KUNIT_EXPECT_FALSE(test, PageVmemmap(pages[i]));
@@ -231,7 +205,24 @@ static void free_of_marked_pages_unmaps_only(struct kunit *test)
 		__free_page(pages[i]);
 	}
 	kvfree(pages);
-	KUNIT_EXPECT_EQ(test, fake_free_pages(), before);
+	vmemmap_range_expect_freed(test, before);
+}
+
+/* Pages as memblock leaves them at boot: reserved, and no zone manages them. */
+static void free_of_reserved_pages_frees_them(struct kunit *test)
+{
+	struct fake_range range = sized_range(test);
+	unsigned long i, used, before = free_pages_after_warm_up(test, range);
+	struct page **pages = populate_with_split_pages(test, range, &used);
+
+	for (i = 0; i < used; i++) {
+		__SetPageReserved(pages[i]);
+		adjust_managed_page_count(pages[i], -1);
+	}
+	depopulate(test, range, NULL);
+	kvfree(pages);
+	vmemmap_range_expect_freed(test, before);
+	mhp_validate(test, "vmemmap_free");
 }
 
 static void free_of_nothing_changes_nothing(struct kunit *test)
@@ -240,7 +231,7 @@ static void free_of_nothing_changes_nothing(struct kunit *test)
 	unsigned long before = free_pages_after_warm_up(test, range);
 
 	depopulate(test, range, NULL);
-	KUNIT_EXPECT_EQ(test, fake_free_pages(), before);
+	vmemmap_range_expect_freed(test, before);
 }
 
 static struct kunit_case vmemmap_cases[] = {
@@ -249,6 +240,7 @@ static struct kunit_case vmemmap_cases[] = {
 	KUNIT_CASE_PARAM(free_of_hosted_memmap_unmaps_only, sizes_gen_params),
 	KUNIT_CASE_PARAM(free_of_hosted_memmap_by_units_unmaps_only, sizes_gen_params),
 	KUNIT_CASE_PARAM(free_of_marked_pages_unmaps_only, sizes_gen_params),
+	KUNIT_CASE_PARAM(free_of_reserved_pages_frees_them, sizes_gen_params),
 	KUNIT_CASE(free_of_nothing_changes_nothing),
 	{}
 };

@@ -12,6 +12,7 @@
 #include <asm/pgtable_types.h>
 
 #include "fake_section.h"
+#include "mhp_validate.h"
 #include "self_hosted.h"
 #include "vmemmap_hole.h"
 
@@ -241,6 +242,26 @@ static void free_of_marked_pages_leaves_them(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake_free_pages(), before);
 }
 
+/* Pages as memblock leaves them at boot: reserved, and no zone manages them. */
+static void free_of_reserved_pages_frees_them(struct kunit *test)
+{
+	unsigned long i, start = hole_start(), before = fake_free_pages();
+	struct page *page;
+
+	need_pse(test);
+	hole_populate_huge(test, start, PMD_SIZE, NULL);
+	page = pfn_to_page(hole_backing(start));
+	for (i = 0; i < PMD_PAGES; i++) {
+		set_page_count(page + i, 1);
+		__SetPageReserved(page + i);
+		adjust_managed_page_count(page + i, -1);
+	}
+	hole_free(start, PMD_SIZE, NULL);
+	hole_expect_level(test, start, PMD_SIZE, PG_LEVEL_NONE);
+	KUNIT_EXPECT_EQ(test, fake_free_pages(), before);
+	mhp_validate(test, "vmemmap_free");
+}
+
 /* There is no other memory to fall back to. */
 static void altmap_too_small_is_refused(struct kunit *test)
 {
@@ -329,6 +350,7 @@ static struct kunit_case vmemmap_cases[] = {
 	KUNIT_CASE(free_without_top_level_changes_nothing),
 	KUNIT_CASE(altmap_is_used_and_given_back),
 	KUNIT_CASE(free_of_marked_pages_leaves_them),
+	KUNIT_CASE(free_of_reserved_pages_frees_them),
 	KUNIT_CASE(altmap_too_small_is_refused),
 	KUNIT_CASE(populate_part_of_section_takes_base_pages),
 	KUNIT_CASE(populate_section_by_cpu),
