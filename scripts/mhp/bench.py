@@ -33,6 +33,9 @@ EDITED = ("mm/memory_hotplug.c", "mm/page_alloc.c", "mm/mm_init.c", "drivers/bas
 OF_UPSTREAM = 0.25
 OF_BARE = 1.3
 OVERHEAD_SECONDS = 1.0
+# Of the loop with gcov, up to the table, against that without.
+OF_PLAIN = 1.5
+REPORT_SECONDS = 180.0
 # For each architecture under QEMU the file that is edited, a line of scripts/matrix, and what is wanted in seconds.
 QEMU = {"x86_64": ("arch/x86/mm/init_64.c", "x86", 10.0), "powerpc": ("arch/powerpc/mm/init_64.c", "ppc-radix", 15.0)}
 _MARK = "mhp_bench_edit"
@@ -233,10 +236,7 @@ class Bench:
     def qemu(self) -> None:
         """Edit to verdict of one boot, on what runs under QEMU; where the tools are missing that is said."""
         for arch, (name, boot, wanted) in QEMU.items():
-            try:
-                Arch(arch).check_tools(Arch(arch).cross_compile([]), True)
-            except MhpError as err:
-                say(f"edit to verdict, {arch}: not measured: {err}")
+            if not _has_tools(arch):
                 continue
             say(f"edit to verdict, {arch}")
             self.ours("run", f"--boot={boot}")
@@ -246,6 +246,39 @@ class Bench:
                     edit()
                     row.seconds.append(self.ours("run", f"--boot={boot}").seconds)
             self.limits.append(Limit(row, wanted))
+
+    def _coverage(self, *words: str) -> Timed:
+        """scripts/coverage."""
+        return timed([upstream.PYTHON, "-B", paths.SCRIPTS / "coverage", *words, *self._flags], paths.REPO,
+                     self._output / "coverage.log")
+
+    def gcov(self) -> None:
+        """The loop with gcov against the plain one; the whole report when nothing has to be built."""
+        if not shutil.which("genhtml"):
+            say("coverage: not measured: genhtml is not installed, `scripts/setup coverage` does it")
+            return
+        say("scripts/coverage, builds that the measurements start from")
+        self.ours("run")
+        self._coverage("--loop")
+        plain = self._row("edit to verdict: ours, before one with gcov")
+        counted = self._row("edit to table: scripts/coverage --loop")
+        for number in range(1, self.runs + 1):
+            for name in EDITED[:3]:
+                say(f"edit to table, round {number} of {self.runs}, {name}")
+                with editing(self.tree.path / name) as edit:
+                    edit()
+                    plain.seconds.append(self.ours("run").seconds)
+                    edit()
+                    counted.seconds.append(self._coverage("--loop").seconds)
+        self.ratios.append(Ratio(counted, plain, OF_PLAIN))
+        if not all(_has_tools(arch) for arch in QEMU):
+            return
+        say("scripts/coverage, builds that its whole report starts from")
+        self._coverage()
+        say("scripts/coverage, the whole report")
+        whole = self._row("scripts/coverage: the whole report")
+        whole.seconds.append(self._coverage().seconds)
+        self.limits.append(Limit(whole, REPORT_SECONDS))
 
     def hotplug(self) -> None:
         """Add, online, offline, remove: with the series, both ways, against the kernel without it."""
@@ -269,6 +302,16 @@ class Bench:
             # What it finds is not the question here.
             self._row(name).seconds.append(timed([*argv, *words], paths.REPO, self._output / "check.log",
                                                  statuses=(Exit.PASS, Exit.FINDINGS)).seconds)
+
+
+def _has_tools(arch: str) -> bool:
+    """Whether there are a compiler and QEMU for it; says what is not measured without."""
+    try:
+        Arch(arch).check_tools(Arch(arch).cross_compile([]), True)
+    except MhpError as err:
+        say(f"not measured on {arch}: {err}")
+        return False
+    return True
 
 
 def machine() -> dict[str, str]:
@@ -324,6 +367,7 @@ def run(kdir: Path | None, runs: int, scratch: bool) -> int:
         bench.loop()
         bench.steps()
         bench.qemu()
+        bench.gcov()
         bench.hotplug()
         bench.check()
     finally:

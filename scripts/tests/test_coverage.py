@@ -74,8 +74,8 @@ def test_code_that_nothing_compiles() -> None:
     (scope.read_exclusions, "lines with um  mm/a.c:f  text  why\n", ":1: not `lines|branches"),
     (scope.read_thresholds, "lines 95\n", ":1: not"), (scope.read_thresholds, "lines 99 95\n", ":1: not"),
     (scope.read_thresholds, "lines 90 95\n", "nothing about branches, series"),
-    (scope.read_runs, "quick m68k\n", ":1: neither `quick"), (scope.read_runs, "um\n", ":1: neither `quick"),
-    (scope.read_runs, "full boot\n", ":1: neither `quick"), (scope.read_runs, "full boot no-such\n", "no such line"),
+    (scope.read_runs, "quick m68k\n", ":1: neither `loop|quick"), (scope.read_runs, "um\n", ":1: neither `loop|quick"),
+    (scope.read_runs, "full boot\n", ":1: neither `loop|quick"), (scope.read_runs, "full boot no-such\n", "no such line"),
     (scope.read_runs, "", "names no run")])
 def test_files_that_are_wrong_are_refused(read: Callable[[Path], object], text: str, said: str,
                                           tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_own_files_are_right() -> None:
     assert scope.read_thresholds(paths.COVERAGE / "thresholds")[scope.SERIES].least == 100
     assert all(one.reason for one in scope.read_exclusions(paths.COVERAGE / "exclusions"))
     runs = scope.read_runs(paths.COVERAGE / "runs")
-    assert runs[0].name == "um" and runs[0].words == ["--arch=um"] and runs[0].quick
+    assert runs[0].name == "um" and runs[0].words == ["--arch=um"] and runs[0].which == scope.LOOP
     assert "--boot=x86-la57" in [word for run in runs for word in run.words]
     for target in {run.target for run in runs} - {"um"}:
         assert directives(Arch(target).fragment(command.CONFIG))["gcov"], "a way out of the guest"
@@ -101,12 +101,14 @@ def test_own_files_are_right() -> None:
 
 def test_runs_that_are_asked_for() -> None:
     runs = scope.read_runs(paths.COVERAGE / "runs")
-    quick = command.chosen_runs(runs, command.Asked(quick=True))
+    quick = command.chosen_runs(runs, command.Asked(which=scope.QUICK))
     assert {run.target for run in quick} >= {"um", "x86_64"} and len(quick) < len(runs)
+    assert [run.name for run in command.chosen_runs(runs, command.Asked(which=scope.LOOP))] == ["um"]
     assert {run.target for run in command.chosen_runs(runs, command.Asked(targets=("um",)))} == {"um"}
     with pytest.raises(MhpError, match="no run for sparc"):
         command.chosen_runs(runs, command.Asked(targets=("um", "sparc")))
-    assert command.Asked(quick=True).enforced and not command.Asked("mhp_*").enforced
+    assert command.Asked(which=scope.QUICK).enforced
+    assert not command.Asked(which=scope.LOOP).enforced and not command.Asked("mhp_*").enforced
 
 
 def test_objects_of_an_architecture() -> None:

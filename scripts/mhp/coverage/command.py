@@ -28,17 +28,17 @@ _WITH_DATA = (Exit.PASS, Exit.FINDINGS, Exit.REPORT)
 
 @dataclass(frozen=True)
 class Asked:
-    """What was asked for. glob: only these cases; quick: only the runs of `make test`; targets: only these, () for all."""
+    """What was asked for. glob: only these cases; which: only the runs of this set; targets: only these, () for all."""
 
     glob: str = ""
     jobs: int | None = None
-    quick: bool = False
+    which: str = scope.FULL
     targets: tuple[str, ...] = ()
 
     @property
     def enforced(self) -> bool:
         """Whether all runs that the thresholds are made for are made."""
-        return not self.glob and not self.targets
+        return not self.glob and not self.targets and self.which != scope.LOOP
 
 
 def command(kdir: Path | None, asked: Asked) -> int:
@@ -71,7 +71,8 @@ def command(kdir: Path | None, asked: Asked) -> int:
 
 def chosen_runs(runs: Sequence[Run], asked: Asked) -> list[Run]:
     """Those that are asked for. Raises MhpError(USAGE) when there are none."""
-    found = [run for run in runs if (run.quick or not asked.quick) and (not asked.targets or run.target in asked.targets)]
+    sets = scope.SETS[:scope.SETS.index(asked.which) + 1]
+    found = [run for run in runs if run.which in sets and (not asked.targets or run.target in asked.targets)]
     if missing := set(asked.targets) - {run.target for run in found}:
         raise MhpError(Exit.USAGE, f"coverage/runs has no run for {', '.join(sorted(missing))}")
     return found
@@ -137,14 +138,17 @@ def _report(tree: PreparedTree, judged: judge.Judged, status: Exit, asked: Asked
     texts = {name: (tree.path / name).read_text(encoding="utf-8", errors="replace").splitlines()
              for name in {*judged.data, *(file.name for file in judged.files), *(name for own in judged.own for name in own.uncompiled)}}
     shutil.rmtree(place, ignore_errors=True)
-    output.write(place, tree.path, judged.reported, texts, "mhp-kunit")
+    output.write(place, tree.path, judged.reported, texts)
+    if asked.which != scope.LOOP:
+        output.write_html(place, tree.path, "mhp-kunit")
     about = f"{tree.origin}, {', '.join(model.targets(judged.data))}{f', only {asked.glob}' if asked.glob else ''}"
     write_whole(place / "series.html", page.page(judged, texts, about).encode(errors="backslashreplace"))
     write_whole(place / "scope.html", page.scope_page(judged, texts, about).encode(errors="backslashreplace"))
     write_whole(place / SUMMARY, _summary(judged).encode())
     for line in table.lines(judged, texts):
         print(line)
-    print(f"\nreports: {place}/series.html, scope.html, html/index.html, coverage.info, coverage.xml", flush=True)
+    html = "" if asked.which == scope.LOOP else "html/index.html, "
+    print(f"\nreports: {place}/series.html, scope.html, {html}{output.TRACE}, coverage.xml", flush=True)
     if not asked.enforced:
         say("not all cases ran on all targets: the thresholds are not enforced")
         return status

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """The functions of a C file in kernel style: braces of a body in column 0."""
 
+import functools
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _NAME = re.compile(r"\b(?!__attribute__|__printf|__releases|__acquires|__ref\b)([A-Za-z_]\w*)\s*\(")
@@ -17,8 +19,14 @@ class Function:
     last: int
 
 
-def functions(text: str) -> list[Function]:
+def functions(text: str) -> Sequence[Function]:
     """All functions with a body, in the file's order."""
+    return _functions(text.rstrip("\n"))
+
+
+# Each report asks again, for the same few files.
+@functools.lru_cache(maxsize=64)
+def _functions(text: str) -> Sequence[Function]:
     lines = text.splitlines()
     found = []
     opened: tuple[str, int] | None = None

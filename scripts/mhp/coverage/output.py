@@ -11,6 +11,7 @@ from mhp.exits import Exit
 from mhp.run import check
 from mhp.state import write_whole
 
+TRACE = "coverage.info"
 _SECONDS = 120
 
 
@@ -87,12 +88,15 @@ def _row(number: int, line: Line) -> dict[str, str]:
     return row
 
 
-def write(place: Path, tree: Path, data: Data, texts: Mapping[str, Sequence[str]], title: str) -> None:
-    """Write coverage.info, coverage.xml and html/ into a directory."""
+def write(place: Path, tree: Path, data: Data, texts: Mapping[str, Sequence[str]]) -> None:
+    """Write coverage.info and coverage.xml into a directory."""
     place.mkdir(parents=True, exist_ok=True)
-    trace = place / "coverage.info"
-    write_whole(trace, "\n".join([*info(tree, data, texts), ""]).encode(errors="backslashreplace"))
+    write_whole(place / TRACE, "\n".join([*info(tree, data, texts), ""]).encode(errors="backslashreplace"))
     write_whole(place / "coverage.xml", cobertura(tree, data))
+
+
+def write_html(place: Path, tree: Path, title: str) -> None:
+    """Have genhtml write html/ from coverage.info, which takes as long as all else here."""
     check(["genhtml", "--quiet", "--branch-coverage", "--function-coverage", "--legend", "--show-details",
            "--title", title,
-           "--prefix", tree, "--output-directory", place / "html", trace], timeout=_SECONDS, status=Exit.INTERNAL)
+           "--prefix", tree, "--output-directory", place / "html", place / TRACE], timeout=_SECONDS, status=Exit.INTERNAL)

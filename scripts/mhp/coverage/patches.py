@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """The series' own lines: which patch each is from, and whether it can run, and did."""
 
+import functools
+import os
 import re
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from mhp.check import regions
@@ -94,11 +97,14 @@ def attribute(git: Git, below: str, data: Mapping[str, Lines]) -> list[Own]:
     """Each patch with its lines."""
     own = {patch.commit: Own(patch) for patch in patches(git, below)}
     assert git.worktree
-    for name in touched(git, below):
+    names = touched(git, below)
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        blamed = dict(zip(names, pool.map(functools.partial(blame, git, below), names)))
+    for name in names:
         text = (git.worktree / name).read_text(encoding="utf-8", errors="replace")
         lines = data.get(name, {})
         nothing = uncompiled(text, lines)
-        for number, commit in sorted(blame(git, below, name).items()):
+        for number, commit in sorted(blamed[name].items()):
             if number in lines:
                 own[commit].executable.setdefault(name, []).append(number)
             elif number in nothing:

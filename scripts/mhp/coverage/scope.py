@@ -13,6 +13,10 @@ from mhp.arch import Arch
 from mhp.coverage.functions import Function, functions
 from mhp.exits import Exit, MhpError
 
+LOOP, QUICK, FULL = "loop", matrix.QUICK, matrix.FULL
+# Each contains those before it.
+SETS = (LOOP, QUICK, FULL)
+
 SERIES, LINES, BRANCHES = "series", "lines", "branches"
 
 
@@ -129,10 +133,10 @@ def read_thresholds(path: Path) -> dict[str, Threshold]:
 class Run:
     """A run of the suites that is counted: one with kernel parameters, or a boot of scripts/matrix.
 
-    quick: also a part of `make test`.
+    which: the smallest of SETS that it is in; `make test` makes those of "quick".
     """
 
-    quick: bool
+    which: str
     target: str
     boot: str
     kernel_args: tuple[str, ...]
@@ -150,17 +154,17 @@ class Run:
 
 
 def read_runs(path: Path) -> list[Run]:
-    """Lines of `quick|full ARCH [KERNEL_ARG]...` and `quick|full boot NAME`."""
+    """Lines of `loop|quick|full ARCH [KERNEL_ARG]...` and `loop|quick|full boot NAME`."""
     found = []
     for number, line in _rows(path):
         words = shlex.split(line)
         which, kind, args = words[0], "".join(words[1:2]), words[2:]
         boot = args[0] if kind == "boot" and len(args) == 1 else ""
-        if which not in matrix.SETS or (kind == "boot") != bool(boot) or not (boot or kind == "um" or Arch(kind).known):
-            raise MhpError(Exit.USAGE, f"{path}:{number}: neither `quick|full ARCH [KERNEL_ARG]...` nor "
-                           f"`quick|full boot NAME`: {line}")
+        if which not in SETS or (kind == "boot") != bool(boot) or not (boot or kind == "um" or Arch(kind).known):
+            raise MhpError(Exit.USAGE, f"{path}:{number}: neither `loop|quick|full ARCH [KERNEL_ARG]...` nor "
+                           f"`loop|quick|full boot NAME`: {line}")
         target = matrix.find(boot).arch if boot else kind
-        found.append(Run(which == matrix.QUICK, target, boot, () if boot else tuple(args)))
+        found.append(Run(which, target, boot, () if boot else tuple(args)))
     if not found:
         raise MhpError(Exit.USAGE, f"{path} names no run")
     return found

@@ -39,7 +39,8 @@ def test_pages_in_a_browser(tmp_path: Path) -> None:
     judged = judge.judge(tmp_path, data, own, scope.Scope({"mm/a.c": ("*",)}), [],
                          {**thresholds, scope.SERIES: scope.Threshold(100, 100)})
     texts = {"mm/a.c": SOURCE.splitlines()}
-    output.write(tmp_path, tmp_path, judged.reported, texts, "a title")
+    output.write(tmp_path, tmp_path, judged.reported, texts)
+    output.write_html(tmp_path, tmp_path, "a title")
     (tmp_path / "series.html").write_text(page.page(judged, texts, HOSTILE))
     (tmp_path / "scope.html").write_text(page.scope_page(judged, texts, HOSTILE))
     dom = shown(tmp_path / "series.html", tmp_path)
