@@ -140,7 +140,7 @@ static void remove_nothing(struct kunit *test)
 /* Where nothing is there are no page tables, and hash finds no RAM to map. */
 static struct mapping far_away(void)
 {
-	return (struct mapping){ 1ULL << (MAX_PHYSMEM_BITS - 2), PMD_SIZE };
+	return (struct mapping){ vmemmap_range_far_away(), PMD_SIZE };
 }
 
 static void radix_only(struct kunit *test)

@@ -17,6 +17,17 @@
 #include "vmemmap_range.h"
 
 /**
+ * vmemmap_range_far_away() - a physical address far above all RAM
+ *
+ * Nothing else is in the page tables that would map it or its memmap, and with 4K
+ * pages hash maps less than radix does.
+ */
+u64 vmemmap_range_far_away(void)
+{
+	return 1ULL << ((radix_enabled() ? MAX_PHYSMEM_BITS : H_MAX_PHYSMEM_BITS) - 2);
+}
+
+/**
  * vmemmap_range_unit() - how much memmap is mapped at once, at least
  */
 unsigned long vmemmap_range_unit(void)

@@ -9,6 +9,7 @@
  * hash and on radix.  All sizes are in bytes of virtual addresses.
  */
 
+u64 vmemmap_range_far_away(void);
 unsigned long vmemmap_range_unit(void);
 bool vmemmap_range_faults(unsigned long addr);
 void vmemmap_range_expect_mapped(struct kunit *test, unsigned long start, unsigned long size,
