@@ -136,6 +136,16 @@ void fake_skip_if_altmap_is_optional(struct kunit *test)
 }
 
 /**
+ * fake_skip_if_altmap_is_for_sections() - skip a case about the altmap of a part of a section
+ * @test: the running case; it ends here where such memmap is not taken from an altmap
+ */
+void fake_skip_if_altmap_is_for_sections(struct kunit *test)
+{
+	if (IS_ENABLED(CONFIG_X86_64) && !IS_ENABLED(CONFIG_UML))
+		kunit_skip(test, "x86 maps less than the memmap of a section without the altmap");
+}
+
+/**
  * fake_section_flags() - SECTION_* flags of the section of a page
  * @pfn: the page
  *

@@ -21,6 +21,7 @@ struct vmem_altmap *fake_altmap(struct kunit *test, unsigned long pfn,
 				unsigned long nr_pages);
 unsigned long fake_memmap_size(struct kunit *test, unsigned long nr_pages);
 void fake_skip_if_altmap_is_optional(struct kunit *test);
+void fake_skip_if_altmap_is_for_sections(struct kunit *test);
 
 /* Looking at what came of it */
 unsigned long fake_section_flags(unsigned long pfn);

@@ -245,6 +245,7 @@ static void add_subsection_with_altmap_takes_its_head(struct kunit *test)
 	unsigned long backing, pfn = section + PAGES_PER_SUBSECTION;
 	struct vmem_altmap *altmap = fake_altmap(test, pfn, size);
 
+	fake_skip_if_altmap_is_for_sections(test);
 	KUNIT_ASSERT_EQ(test, fake_memmap_add(test, pfn, PAGES_PER_SUBSECTION, altmap), 0);
 	KUNIT_EXPECT_EQ(test, altmap->alloc, size);
 	KUNIT_ASSERT_TRUE(test, mhp_memmap_backing(pfn, &backing));
@@ -269,6 +270,7 @@ static void add_subsection_altmap_one_page_short_unwinds(struct kunit *test)
 	struct mem_section_usage *usage;
 
 	fake_skip_if_altmap_is_optional(test);
+	fake_skip_if_altmap_is_for_sections(test);
 	KUNIT_ASSERT_EQ(test, add(test, section, 0, 1), 0);
 	KUNIT_ASSERT_EQ(test, add(test, section, 2, 1), 0);
 	__set_bit(0, map);
@@ -291,6 +293,7 @@ static void subsections_with_and_without_altmap_share_section(struct kunit *test
 	struct vmem_altmap *altmap = fake_altmap(test, pfn, size);
 	DECLARE_BITMAP(map, SUBSECTIONS_PER_SECTION) = { 0 };
 
+	fake_skip_if_altmap_is_for_sections(test);
 	KUNIT_ASSERT_EQ(test, add(test, section, 0, 1), 0);
 	KUNIT_ASSERT_EQ(test, fake_memmap_add(test, pfn, PAGES_PER_SUBSECTION, altmap), 0);
 	remove(test, section, 0, 1);

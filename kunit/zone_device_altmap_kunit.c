@@ -135,6 +135,7 @@ static void map_unit_puts_memmap_into_altmap(struct kunit *test)
 	struct fake_device *device = device_with_altmap(test, start, unit, l->reserve,
 							size + l->spare);
 
+	fake_skip_if_altmap_is_for_sections(test);
 	KUNIT_ASSERT_EQ(test, fake_device_map(test, device), 0);
 	expect_altmap_used(test, device, size);
 	expect_mapped(test, device);
@@ -158,6 +159,7 @@ static void map_neighbours_with_and_without_altmap(struct kunit *test)
 	struct fake_device *middle = fake_device(test, MEMORY_DEVICE_GENERIC, start + unit, unit);
 	struct fake_device *last = device_with_altmap(test, start + 2 * unit, unit, 4, size);
 
+	fake_skip_if_altmap_is_for_sections(test);
 	if (IS_ENABLED(CONFIG_PPC64))
 		kunit_skip(test, "powerpc maps the memmap of neighbours as well");
 	KUNIT_ASSERT_EQ(test, fake_device_map(test, middle), 0);
