@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from mhp import (
-    building, kconfig, known_reports, log, matrix_run, repeat, results, shares, unchanged, upstream, verdict,
-    watch)
+    building, kconfig, known_reports, log, matrix_run, repeat, results, shares, symbols, unchanged, upstream,
+    verdict, watch)
 from mhp.builddir import BuildDir
 from mhp.exits import Exit, MhpError
 from mhp.lock import locked
@@ -214,6 +214,7 @@ def _side_by_side(job: Job, globs: Sequence[str], quiet: bool) -> Verdict:
 
 
 def _judge(job: Job, finished: Finished, own_json: bool) -> Verdict:
+    symbols.put_into(job.build.log, job.build.kernel(job.arch).resolve().parent / symbols.SYSTEM_MAP)
     said = log.scan(*log.read(job.build.log))
     limit = int(job.options.seen.timeout)
     how = Boot(finished.ended.status, limit if upstream.timed_out(limit, finished, said.halted) else None,

@@ -138,5 +138,5 @@ def scan(lines: list[str], cut: bool = False) -> GuestLog:
         else:
             ktap.line(i + 1, text)
     ktap.end()
-    tail = [printable(line) for line in lines if line.strip()][-_LINES_TAIL:]
-    return GuestLog(ktap, halted, cut, tuple(panics), tuple(tail))
+    tail = [line for line in lines if line.strip()][-_LINES_TAIL:]
+    return GuestLog(ktap, halted, cut, tuple(panics), tuple(printable(line) for line in tail))

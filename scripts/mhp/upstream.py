@@ -36,6 +36,8 @@ _TIME_OUT = "time-out"
 _SILENT_SECONDS = 3.0
 _COUNT_EVERY_SECONDS = 2.0
 _GUEST_DIR = "guest-"
+# The delay loop need not be measured at each boot, half of what a boot takes: delays may be too long, and are few.
+_UML_ARGUMENTS = ("uml_keep_memory", "lpj=40000000")
 
 # What a `make` above us would hand down to the kernel's own make.
 _MAKE_VARIABLES = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "GNUMAKEFLAGS", "MAKE_TERMOUT",
@@ -171,7 +173,7 @@ def arguments(job: Job, subcommand: str, rest: Sequence[str], guest: Path, json:
             words.append(f"--json={json}")
         words += [f"--qemu_args={arg}" for arg in job.target.accelerator(seen.qemu_args, job.build.kernel(job.arch))]
         if job.arch == "um":
-            words += [f"--kernel_args=uml_dir={relative(guest, job.tree.path)}", "--kernel_args=uml_keep_memory"]
+            words += [f"--kernel_args={arg}" for arg in (f"uml_dir={relative(guest, job.tree.path)}", *_UML_ARGUMENTS)]
     return [*words, *map_flag(list(rest), "--qemu_args", job.build.named)]
 
 
