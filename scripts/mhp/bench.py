@@ -213,7 +213,7 @@ class Bench:
         with upstream.guest_directory() as guest:
             script = "\n".join(["set -e", *(f"({step.command})" for step in steps),
                                 f"./vmlinux uml_dir={upstream.relative(guest, build.path)} mem=1G console=tty "
-                                "kunit.enable=1 kunit_shutdown=halt uml_keep_memory </dev/null"])
+                                f"kunit.enable=1 kunit_shutdown=halt {' '.join(upstream.UML_ARGUMENTS)} </dev/null"])
             return timed(["sh", "-c", script], build.path, self._output / "bare.log", env).seconds
 
     def steps(self) -> None:

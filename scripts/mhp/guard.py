@@ -24,6 +24,7 @@ from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+_ADDR_NO_RANDOMIZE = 0x0040000
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 # make removes the half-written target when it is terminated, but not when it is killed.
@@ -109,9 +110,12 @@ def _end_all(spared: frozenset[int], grace: float) -> None:
         time.sleep(0.01)
 
 
-def _guard(control: int, command: Sequence[str]) -> int:
+def _guard(control: int, command: Sequence[str], randomize: bool) -> int:
     """Run `command` under this process: its exit status, or 128 + SIGTERM when it was stopped."""
     os.setsid()
+    if not randomize:
+        # Some containers do not allow it; then addresses differ.
+        _LIBC.personality(_ADDR_NO_RANDOMIZE)
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     # A guest that aborts would leave a core file as large as its memory.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -227,12 +231,14 @@ def supervise(
     errors_to: int = 2,
     watch: Callable[[], str | None] = lambda: None,
     remove: Path | None = None,
+    randomize: bool = True,
 ) -> Ended:
     """Run `command` under a guard and wait until it and all that it started are gone.
 
     stdout is ours unless a descriptor is given; stderr is passed on to descriptor `errors_to` and
     its end is kept. `watch` is called ten times a second; a text that it returns stops the command.
-    The directory `remove` goes with the command, even when we are killed. When we are interrupted
+    The directory `remove` goes with the command, even when we are killed. Without `randomize` what
+    runs is at the same addresses each time, where the host allows that. When we are interrupted
     (KeyboardInterrupt or any other exception) all is ended before it goes on up.
     """
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
@@ -253,7 +259,7 @@ def supervise(
         # pylint: disable-next=consider-using-with
         guard = subprocess.Popen(
             ["/usr/bin/python3", "-I", "-S", __file__, str(control_read),
-             str(remove or ""), *command],
+             str(remove or ""), str(int(randomize)), *command],
             cwd=cwd, env=None if env is None else dict(env), stdin=stdin, stdout=stdout,
             stderr=errors_write, pass_fds=(control_read,))
         os.close(errors_write)
@@ -287,7 +293,7 @@ def _shell_status(status: int | None) -> int:
 
 if __name__ == "__main__":
     try:
-        _STATUS = _guard(int(sys.argv[1]), sys.argv[3:])
+        _STATUS = _guard(int(sys.argv[1]), sys.argv[4:], sys.argv[3] == "1")
     finally:
         if sys.argv[2]:
             shutil.rmtree(sys.argv[2], ignore_errors=True)

@@ -37,7 +37,8 @@ _SILENT_SECONDS = 3.0
 _COUNT_EVERY_SECONDS = 2.0
 _GUEST_DIR = "guest-"
 # The delay loop need not be measured at each boot, half of what a boot takes: delays may be too long, and are few.
-_UML_ARGUMENTS = ("uml_keep_memory", "lpj=40000000")
+# Boot memory is what the suites need, and no whole number of sections: each further one is looked at by each validation.
+UML_ARGUMENTS = ("uml_keep_memory", "lpj=40000000", "uml_boot_memory=600M")
 
 # What a `make` above us would hand down to the kernel's own make.
 _MAKE_VARIABLES = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "GNUMAKEFLAGS", "MAKE_TERMOUT",
@@ -173,7 +174,7 @@ def arguments(job: Job, subcommand: str, rest: Sequence[str], guest: Path, json:
             words.append(f"--json={json}")
         words += [f"--qemu_args={arg}" for arg in job.target.accelerator(seen.qemu_args, job.build.kernel(job.arch))]
         if job.arch == "um":
-            words += [f"--kernel_args={arg}" for arg in (f"uml_dir={relative(guest, job.tree.path)}", *_UML_ARGUMENTS)]
+            words += [f"--kernel_args={arg}" for arg in (f"uml_dir={relative(guest, job.tree.path)}", *UML_ARGUMENTS)]
     return [*words, *map_flag(list(rest), "--qemu_args", job.build.named)]
 
 
@@ -282,7 +283,9 @@ def _supervise(watch: Watch, argv: Sequence[str], commands: Sequence[Sequence[st
     sys.stdout.flush()
     ended = None
     try:
-        ended = guard.supervise(argv, cwd=job.tree.path, env=environment(), stdout=stdout, watch=watch, remove=guest)
+        # UML adds what randomisation leaves free behind the program to boot memory: up to 1 GiB, another at each boot.
+        ended = guard.supervise(argv, cwd=job.tree.path, env=environment(), stdout=stdout, watch=watch, remove=guest,
+                                randomize=job.arch != "um")
     finally:
         watch.done(None if ended and not ended.status else MhpError)
     return ended

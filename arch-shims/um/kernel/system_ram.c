@@ -1,15 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Boot memory in the resource tree.  walk_system_ram_range() finds it there;
- * without an entry no memory block of boot memory can go offline.
+ * Boot memory: how much there is, and its place in the resource tree.
+ * walk_system_ram_range() finds it there; without an entry no memory block of
+ * boot memory can go offline.
  */
 
 #include <linux/init.h>
 #include <linux/ioport.h>
 #include <linux/memblock.h>
+#include <linux/kernel.h>
 #include <as-layout.h>
 #include <hotplug.h>
+#include <init.h>
 #include <mem_user.h>
+
+unsigned long long uml_boot_memory __initdata;
+
+/* kunit.py says mem=1G, behind whatever else it is to say: no mem= comes after it. */
+static int __init uml_boot_memory_setup(char *line, int *add)
+{
+	uml_boot_memory = memparse(line, &line);
+	return 0;
+}
+
+__uml_setup("uml_boot_memory=", uml_boot_memory_setup,
+"uml_boot_memory=<size of boot memory>\n"
+"    As mem=, which it overrides wherever that stands.\n\n"
+);
 
 static void __init add_resource(const char *name, phys_addr_t start,
 				phys_addr_t end, unsigned long flags)

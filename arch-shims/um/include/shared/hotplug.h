@@ -4,6 +4,8 @@
 
 /* arch/um/kernel/system_ram.c */
 void setup_system_ram(void);
+/* What uml_boot_memory= says, in bytes; 0 without it. */
+extern unsigned long long uml_boot_memory;
 
 #ifdef CONFIG_NUMA
 /* arch/um/kernel/numa.c */
