@@ -191,7 +191,7 @@ def _globs(job: Job) -> list[str]:
     seen = job.options.seen
     if job.arch != "um" or job.options.lists or job.options.unknown or any((
             seen.target, seen.filter, seen.filter_action, seen.kernel_args, seen.build_dir, seen.json, seen.raw_output,
-            seen.run_isolated, seen.kunitconfig, seen.alltests, seen.kconfig_add)):
+            seen.run_isolated, seen.kunitconfig, seen.alltests)):
         return []
     found = shares.globs(job.options.guests or len(os.sched_getaffinity(0)))
     return found if len(found) > 1 else []

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """scripts/matrix: boots of UML with other parameters, and of the architectures that run under QEMU, one a line."""
 
+import functools
 import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mhp import paths
@@ -77,9 +79,15 @@ def _check(row: Row) -> None:
         raise ValueError("say what it is for")
 
 
-def rows() -> list[Row]:
+def rows() -> Sequence[Row]:
     """All of them, in the order of the file."""
-    return parse(_FILE.read_text(encoding="utf-8"), str(_FILE))
+    return _parsed(_FILE.read_text(encoding="utf-8"), str(_FILE))
+
+
+# Those who look for one of them by name ask again and again.
+@functools.lru_cache(maxsize=4)
+def _parsed(text: str, name: str) -> Sequence[Row]:
+    return tuple(parse(text, name))
 
 
 def find(name: str) -> Row:

@@ -113,7 +113,8 @@ def test_runs_that_are_asked_for() -> None:
 
 def test_objects_of_an_architecture() -> None:
     chosen = scope.Scope({name: ("*",) for name in ("mm/a.c", "arch/um/b.c", "arch/x86/c.c")})
-    assert command.instrumented(chosen, ["mm/d.c", "mm/e.h"], Arch("x86_64")) == ["arch/x86/c.o", "mm/a.o", "mm/d.o"]
+    assert command.instrumented(chosen, ["mm/d.c", "mm/e.h"], Arch("x86_64")) == [
+        "arch/x86/c.o", "mm/a.o", "mm/d.o", "mm/e.h"]
     assert command.instrumented(chosen, [], Arch("um")) == ["arch/um/b.o", "mm/a.o"]
 
 
@@ -204,7 +205,7 @@ def judged_world(world: World, planted: str) -> tuple[judge.Judged, dict[str, li
     data = {"mm/memory_hotplug.c": lines({number: int("seen" in line) for number, line in enumerate(text, 1)
                                           if "return" in line or "call" in line})}
     below = read_state(tree).below_mm
-    own = patches.attribute(tree.git, below, data)
+    own = patches.attribute(tree, below, patches.touched(tree.git, below), data)
     everything = scope.Scope({"mm/memory_hotplug.c": ("*",)})
     return judge.judge(tree.path, data, own, everything, [], THRESHOLDS), {"mm/memory_hotplug.c": text}
 
@@ -229,8 +230,21 @@ def test_uncommitted_lines_are_counted(world: World) -> None:
     edit(world.linux / "mm/memory_hotplug.c", "return 0; /* seen */", "return 1;")
     tree = world.prepare()
     number = 1 + world.read("mm/memory_hotplug.c").splitlines().index("\treturn 1;")
-    own = patches.attribute(tree.git, read_state(tree).below_mm, {"mm/memory_hotplug.c": lines({number: 0})})
+    own = patches.attribute(tree, read_state(tree).below_mm, ["mm/memory_hotplug.c"],
+                            {"mm/memory_hotplug.c": lines({number: 0})})
     assert own[-1].patch.subject == "not committed" and own[-1].executable == {"mm/memory_hotplug.c": [number]}
+
+
+@pytest.mark.parametrize("kind, counted", [("static inline", True), ("static __always_inline", False)])
+def test_header_is_counted_for_functions_that_the_compiler_may_leave_out_of_line(world: World, kind: str, counted: bool) -> None:
+    tree = world.prepare()
+    header = next(name for name in tree.git.names("ls-files", "-z", "*.h"))
+    text = world.read(header)
+    (world.linux / header).write_text(f"{text}\n{kind} int more(int a)\n{{\n\treturn a;\n}}\n", encoding="utf-8")
+    below = read_state(tree).below_mm
+    names = patches.touched(tree.git, below)
+    assert header in names
+    assert (header in patches.with_counters(tree.git, below, names)) == counted
 
 
 def excluded(tmp_path: Path, text: str, counts: dict[int, int]) -> judge.Judged:

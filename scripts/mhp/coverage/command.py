@@ -56,16 +56,17 @@ def command(kdir: Path | None, asked: Asked) -> int:
     with using(tree):
         below = read_state(tree).below_mm
         touched = patches.touched(tree.git, below)
+        counted = patches.with_counters(tree.git, below, touched)
         status, parts = Exit.PASS, []
         for number, run in enumerate(runs, 1):
             say(f"[{number}/{len(runs)}] {run.name}")
-            ended, data = count(run, tree, instrumented(chosen, touched, Arch(run.target)), asked)
+            ended, data = count(run, tree, instrumented(chosen, counted, Arch(run.target)), asked)
             parts += [data] if data else []
             status = status or ended
         if not parts:
             raise MhpError(Exit.NOTHING_RAN, f"no case matches {asked.glob}")
         data = model.merge(parts)
-        judged = judge.judge(tree.path, data, patches.attribute(tree.git, below, data), chosen, exclusions, thresholds)
+        judged = judge.judge(tree.path, data, patches.attribute(tree, below, touched, data), chosen, exclusions, thresholds)
     return _report(tree, judged, status, asked)
 
 
@@ -78,11 +79,11 @@ def chosen_runs(runs: Sequence[Run], asked: Asked) -> list[Run]:
     return found
 
 
-def instrumented(chosen: scope.Scope, touched: Sequence[str], target: Arch) -> list[str]:
-    """The objects that an architecture counts in: of the scope, and of what the series touches."""
-    names = sorted({*chosen.files, *touched})
-    return [f"{name[:-2]}.o" for name in names if name.endswith(".c")
-            and (not name.startswith("arch/") or name.startswith(f"arch/{target.source}/"))]
+def instrumented(chosen: scope.Scope, counted: Sequence[str], target: Arch) -> list[str]:
+    """CONFIG_GCOV_OBJECTS of an architecture: the objects of the scope and of the series' files, and its headers."""
+    names = [name for name in sorted({*chosen.files, *counted})
+             if not name.startswith("arch/") or name.startswith(f"arch/{target.source}/")]
+    return [f"{name[:-2]}.o" for name in names if name.endswith(".c")] + [name for name in names if name.endswith(".h")]
 
 
 def count(run: Run, tree: PreparedTree, objects: Sequence[str], asked: Asked) -> tuple[Exit, Data]:

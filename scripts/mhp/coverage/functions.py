@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _NAME = re.compile(r"\b(?!__attribute__|__printf|__releases|__acquires|__ref\b)([A-Za-z_]\w*)\s*\(")
+_CALLED = re.compile(r"\b(\w+)\s*\(")
+_ONE_LINE = re.compile(r"static\b.*?\b(\w+)\(.*\)\s*\{.*\}$")
 _HEAD_LINES = 12
 
 
@@ -36,7 +38,7 @@ def _functions(text: str) -> Sequence[Function]:
         elif line.startswith("}") and opened is not None:
             found.append(Function(*opened, number))
             opened = None
-        elif opened is None and (match := re.match(r"static\b.*?\b(\w+)\(.*\)\s*\{.*\}$", line)):
+        elif opened is None and (match := _ONE_LINE.match(line)):
             found.append(Function(match[1], number, number))
     return found
 
@@ -51,7 +53,7 @@ def _head(lines: list[str], brace: int) -> tuple[str, int] | None:
     if match is None:
         return None
     name = match[1]
-    at = next(number for number in range(first + 1, brace) if re.search(rf"\b{name}\s*\(", lines[number - 1]))
+    at = next(number for number in range(first + 1, brace) if name in _CALLED.findall(lines[number - 1]))
     return name, at
 
 

@@ -2,22 +2,27 @@
 """The series' own lines: which patch each is from, and whether it can run, and did."""
 
 import functools
+import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from mhp import unchanged
 from mhp.check import regions
 from mhp.coverage.functions import functions
 from mhp.coverage.model import Lines
 from mhp.git import Git
+from mhp.state import write_whole
+from mhp.tree import PreparedTree
 
 _BLAMED = re.compile(r"^([0-9a-f]{40,64}) \d+ (\d+) (\d+)$", re.M)
 # The beginning of a statement, not of a declaration.
 _STATEMENT = re.compile(r"\s+(?:(?:return|goto|break|continue)\b|(?:if|while|for|switch) \(|\*?\w+\(|"
                         r"[\w.>\[\]-]+ (?:[-+*/%&|^]|<<|>>)?= |[\w.>\[\]-]+(?:\+\+|--);)")
 _UNCOMMITTED = "not committed"
+_KEPT = "coverage-blame.json"
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,24 @@ def touched(git: Git, below: str) -> list[str]:
     return sorted(name for name in names if name.endswith((".c", ".h")))
 
 
+def with_counters(git: Git, below: str, names: Sequence[str]) -> list[str]:
+    """Those of the files that touched() gives in which functions must have counters of their own.
+
+    Not a header whose new functions are __always_inline: those are counted where they are called. One page flag's
+    header would have each page's other flags counted, too, which takes longer than all the rest.
+    """
+    return [name for name in names if name.endswith(".c") or _has_own_functions(git, below, name)]
+
+
+def _has_own_functions(git: Git, below: str, name: str) -> bool:
+    assert git.worktree
+    text = (git.worktree / name).read_text(encoding="utf-8", errors="replace")
+    new = set(regions.added(git, below, None, name))
+    written = text.splitlines()
+    return any(new.intersection(range(function.first, function.last + 1))
+               and "__always_inline" not in written[function.first - 1] for function in functions(text))
+
+
 def blame(git: Git, below: str, name: str) -> dict[int, str]:
     """Line number to commit, for the lines of a file as it is on disk that came after `below`."""
     text = git.text("blame", "--incremental", "-w", f"^{below}", "--", name)
@@ -61,6 +84,25 @@ def blame(git: Git, below: str, name: str) -> dict[int, str]:
         if commit != below:
             found.update((number, commit) for number in range(first, first + count))
     return found
+
+
+def _blames(tree: PreparedTree, below: str, names: Sequence[str]) -> dict[str, dict[int, str]]:
+    """blame() of each file. What it was for the same commits and content is kept: git takes a second for them all."""
+    store = tree.build / _KEPT
+    head, content = tree.git.resolve("HEAD"), unchanged.contents(tree.path, names)
+    try:
+        kept = json.loads(store.read_bytes())
+        known = kept["files"] if kept["commits"] == [below, head] else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        known = {}
+    new = [name for name in names if known.get(name, {}).get("content") != content[name]]
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        blamed = pool.map(functools.partial(blame, tree.git, below), new)
+        known |= {name: {"content": content[name], "lines": list(lines.items())}
+                  for name, lines in zip(new, blamed, strict=True)}
+    if new:
+        write_whole(store, json.dumps({"commits": [below, head], "files": known}).encode())
+    return {name: dict(known[name]["lines"]) for name in names}
 
 
 def uncompiled(text: str, lines: Lines) -> set[int]:
@@ -93,15 +135,12 @@ def _begins(written: list[str], number: int) -> bool:
     return ended and bool(_STATEMENT.match(written[number - 1]))
 
 
-def attribute(git: Git, below: str, data: Mapping[str, Lines]) -> list[Own]:
-    """Each patch with its lines."""
-    own = {patch.commit: Own(patch) for patch in patches(git, below)}
-    assert git.worktree
-    names = touched(git, below)
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        blamed = dict(zip(names, pool.map(functools.partial(blame, git, below), names)))
+def attribute(tree: PreparedTree, below: str, names: Sequence[str], data: Mapping[str, Lines]) -> list[Own]:
+    """Each patch with its lines. names: what touched() gives."""
+    own = {patch.commit: Own(patch) for patch in patches(tree.git, below)}
+    blamed = _blames(tree, below, names)
     for name in names:
-        text = (git.worktree / name).read_text(encoding="utf-8", errors="replace")
+        text = (tree.path / name).read_text(encoding="utf-8", errors="replace")
         lines = data.get(name, {})
         nothing = uncompiled(text, lines)
         for number, commit in sorted(blamed[name].items()):
