@@ -18,6 +18,7 @@
 #include "listener.h"
 #include "mhp_validate.h"
 #include "parameter.h"
+#include "self_hosted.h"
 #include "sysfs.h"
 
 static int offline_node(struct kunit *test)
@@ -32,12 +33,17 @@ static int offline_node(struct kunit *test)
 	return NUMA_NO_NODE;
 }
 
-static int add(struct kunit *test, int nid, struct fake_range range)
+static int add_flags(struct kunit *test, int nid, struct fake_range range, mhp_t flags)
 {
-	int err = add_memory(nid, range.start, range.size, MHP_NONE);
+	int err = add_memory(nid, range.start, range.size, flags);
 
 	mhp_validate(test, "add_memory");
 	return err;
+}
+
+static int add(struct kunit *test, int nid, struct fake_range range)
+{
+	return add_flags(test, nid, range, MHP_NONE);
 }
 
 static void expect_node(struct kunit *test, int nid, bool online, bool has_memory)
@@ -85,6 +91,29 @@ static void add_memory_onlines_node(struct kunit *test)
 	expect_node(test, nid, true, false);
 	KUNIT_ASSERT_EQ(test, fake_remove(test, second), 0);
 	expect_node(test, nid, false, false);
+}
+
+/*
+ *	| VV  of the node |
+ *
+ * Nothing of it is in another node, and the pages that hold its memmap say so from
+ * the beginning: whoever adds the memory has given the node.
+ */
+static void vmemmap_pages_belong_to_node(struct kunit *test)
+{
+	int nid = offline_node(test);
+	struct fake_range range = fake_range(test, 1);
+	unsigned long pfn, end = range.pfn + self_hosted_vmemmap_pages(test);
+
+	self_hosted_mode(test);
+	KUNIT_ASSERT_EQ(test, add_flags(test, nid, range, SELF_HOSTED), 0);
+	self_hosted_expect(test, range);
+	for (pfn = range.pfn; pfn < end; pfn++)
+		KUNIT_ASSERT_EQ(test, page_to_nid(pfn_to_page(pfn)), nid);
+	KUNIT_ASSERT_EQ(test, fake_online(test, range, MMOP_ONLINE_MOVABLE), 0);
+	for (pfn = range.pfn; pfn < end; pfn++)
+		KUNIT_ASSERT_EQ(test, page_to_nid(pfn_to_page(pfn)), nid);
+	self_hosted_expect(test, range);
 }
 
 /* An allocation that asks for the node gets its memory from there. */
@@ -244,6 +273,7 @@ static void node_without_memory_goes_online_and_offline(struct kunit *test)
 
 static struct kunit_case hotplug_node_cases[] = {
 	KUNIT_CASE(add_memory_onlines_node),
+	KUNIT_CASE(vmemmap_pages_belong_to_node),
 	KUNIT_CASE(node_memory_is_allocated_from_it),
 	KUNIT_CASE(notifications_tell_node_changes),
 	KUNIT_CASE(failed_add_leaves_node_offline),

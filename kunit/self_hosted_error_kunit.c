@@ -178,30 +178,98 @@ static void add_one_section_altmap_too_small_flushes_nothing(struct kunit *test)
 	mhp_validate(test, "sparse_add_one_section");
 }
 
-/* Two say where the memmap goes: nobody has it then. */
-static void add_pages_with_altmap_and_self_hosted_is_refused(struct kunit *test)
+static int add_pages_self_hosted(unsigned long pfn, unsigned long nr_pages,
+				 struct vmem_altmap *altmap)
 {
-	struct fake_range range = fake_range(test, 1);
 	struct mhp_params params = {
 		.pgprot = PAGE_KERNEL,
-		.altmap = fake_altmap(test, range.pfn, range.nr_pages / 2),
+		.altmap = altmap,
 		.self_hosted = true,
 	};
 	int err;
 
+	mem_hotplug_begin();
+	err = __add_pages(0, pfn, nr_pages, &params);
+	mem_hotplug_done();
+	return err;
+}
+
+/*
+ * Two say where the memmap goes: nobody has it then.
+ *
+ *	| part | nothing |	of one host
+ *
+ * Some of the memmap would have no place, or one that is somebody else's.  It is
+ * one case, because the kernel warns about it once in a boot.
+ */
+static void add_pages_self_hosted_is_refused_where_impossible(struct kunit *test)
+{
+	struct fake_range range = fake_range(test, 1);
+	struct vmem_altmap *altmap = fake_altmap(test, range.pfn, range.nr_pages / 2);
+	unsigned long part = PAGES_PER_SUBSECTION;
+
 	self_hosted_mode(test);
 	kunit_info(test, "expect report: __add_pages");
-	mem_hotplug_begin();
-	err = __add_pages(0, range.pfn, range.nr_pages, &params);
-	mem_hotplug_done();
-	KUNIT_EXPECT_EQ(test, err, -EINVAL);
-	mhp_validate(test, "__add_pages");
+	KUNIT_EXPECT_EQ(test, add_pages_self_hosted(range.pfn, range.nr_pages, altmap), -EINVAL);
+	mhp_validate(test, "__add_pages with an altmap");
+	if (part < self_hosted_host(test)) {
+		KUNIT_EXPECT_EQ(test, add_pages_self_hosted(range.pfn, part, NULL), -EINVAL);
+		mhp_validate(test, "__add_pages of the first part of a host");
+		KUNIT_EXPECT_EQ(test, add_pages_self_hosted(range.pfn + part,
+							    range.nr_pages - part, NULL), -EINVAL);
+		mhp_validate(test, "__add_pages of the last part of a host");
+	}
 	expect_addable(test, range);
+}
+
+/*
+ *	| memmap of all | section | section |
+ *
+ * Whoever brought the altmap is told after each whole section.
+ */
+static void add_pages_flushes_each_section(struct kunit *test)
+{
+	struct fake_range range = fake_range(test, 3);
+	struct flush *f = flush(test, range, fake_memmap_size(test, range.nr_pages));
+
+	KUNIT_ASSERT_EQ(test, fake_plug(test, range, &f->altmap), 0);
+	KUNIT_EXPECT_EQ(test, f->calls, range.nr_pages / PAGES_PER_SECTION);
+	KUNIT_EXPECT_EQ(test, f->alloc, f->altmap.alloc);
+	KUNIT_EXPECT_TRUE(test, f->memmap_was_writable);
+	fake_unplug(test, range);
+	KUNIT_EXPECT_EQ(test, f->altmap.alloc, 0);
+}
+
+/* What is less than a section goes through sparse_add_section(), which tells nobody. */
+static void add_pages_of_sub_section_flushes_nothing(struct kunit *test)
+{
+	struct fake_range range = fake_range(test, 1);
+	struct flush *f = flush(test, range, fake_memmap_size(test, PAGES_PER_SUBSECTION));
+	struct mhp_params params = { .pgprot = PAGE_KERNEL, .altmap = &f->altmap };
+	int err;
+
+	if (PAGES_PER_SUBSECTION == PAGES_PER_SECTION)
+		kunit_skip(test, "a section has one sub-section only");
+	fake_skip_if_altmap_is_for_sections(test);
+	mem_hotplug_begin();
+	err = __add_pages(0, range.pfn, PAGES_PER_SUBSECTION, &params);
+	mem_hotplug_done();
+	KUNIT_EXPECT_EQ(test, err, 0);
+	KUNIT_EXPECT_EQ(test, f->calls, 0);
+	if (!err) {
+		mem_hotplug_begin();
+		__remove_pages(range.pfn, PAGES_PER_SUBSECTION, &f->altmap, NULL);
+		mem_hotplug_done();
+	}
+	KUNIT_EXPECT_EQ(test, f->altmap.alloc, 0);
+	mhp_validate(test, "__remove_pages");
 }
 #else
 SELF_HOSTED_SKIPPED(add_one_section_flushes_once)
 SELF_HOSTED_SKIPPED(add_one_section_altmap_too_small_flushes_nothing)
-SELF_HOSTED_SKIPPED(add_pages_with_altmap_and_self_hosted_is_refused)
+SELF_HOSTED_SKIPPED(add_pages_self_hosted_is_refused_where_impossible)
+SELF_HOSTED_SKIPPED(add_pages_flushes_each_section)
+SELF_HOSTED_SKIPPED(add_pages_of_sub_section_flushes_nothing)
 #endif /* CONFIG_MHP_SELF_HOSTED */
 
 static struct kunit_case self_hosted_error_cases[] = {
@@ -209,7 +277,9 @@ static struct kunit_case self_hosted_error_cases[] = {
 	KUNIT_CASE(add_memory_section_present_unwinds),
 	KUNIT_CASE(add_one_section_flushes_once),
 	KUNIT_CASE(add_one_section_altmap_too_small_flushes_nothing),
-	KUNIT_CASE(add_pages_with_altmap_and_self_hosted_is_refused),
+	KUNIT_CASE(add_pages_self_hosted_is_refused_where_impossible),
+	KUNIT_CASE(add_pages_flushes_each_section),
+	KUNIT_CASE(add_pages_of_sub_section_flushes_nothing),
 	{}
 };
 

@@ -52,6 +52,25 @@ static void add_memory_puts_memmap_into_each_host(struct kunit *test)
 	blocks_expect_absent(test, range);
 }
 
+/* Each block has pages to give, however many there are. */
+static void online_of_each_number(struct kunit *test)
+{
+	const struct count *count = test->param_value;
+	struct fake_range range = self_hosted_online(test, count->nr, MMOP_ONLINE_MOVABLE);
+	unsigned int i;
+
+	self_hosted_expect(test, range);
+	for (i = 0; i < count->nr; i++) {
+		unsigned long pfn = fake_block(test, range, i).pfn + self_hosted_vmemmap_pages(test);
+
+		KUNIT_EXPECT_TRUE_MSG(test, is_free_buddy_page(pfn_to_page(pfn)), "block %u", i);
+	}
+	KUNIT_ASSERT_EQ(test, fake_offline(test, range), 0);
+	self_hosted_expect(test, range);
+	KUNIT_ASSERT_EQ(test, fake_remove(test, range), 0);
+	blocks_expect_absent(test, range);
+}
+
 /* What the base takes is printed beside it. */
 static void add_memory_takes_no_memory(struct kunit *test)
 {
@@ -112,8 +131,11 @@ static void online_accounts_vmemmap_as_present_only(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, zone_managed_pages(zone) - managed, usable);
 		KUNIT_EXPECT_EQ(test, totalram_pages() - ram, usable);
 		self_hosted_expect(test, range);
-		for (pfn = range.pfn; pfn < range.pfn + range.nr_pages; pfn += self_hosted_host(test))
+		for (pfn = range.pfn; pfn < range.pfn + range.nr_pages; pfn += self_hosted_host(test)) {
 			KUNIT_EXPECT_PTR_EQ(test, page_zone(pfn_to_page(pfn)), zone);
+			KUNIT_EXPECT_EQ(test, get_pageblock_migratetype(pfn_to_page(pfn)),
+					MIGRATE_MOVABLE);
+		}
 		KUNIT_ASSERT_EQ(test, fake_offline(test, range), 0);
 		self_hosted_expect(test, range);
 		mhp_state_take(&after);
@@ -334,6 +356,7 @@ static void zone_device_is_never_self_hosted(struct kunit *test)
 
 static struct kunit_case self_hosted_cases[] = {
 	KUNIT_CASE_PARAM(add_memory_puts_memmap_into_each_host, counts_gen_params),
+	KUNIT_CASE_PARAM(online_of_each_number, counts_gen_params),
 	KUNIT_CASE(add_memory_takes_no_memory),
 	KUNIT_CASE_PARAM(add_memory_self_hosts_only_when_asked, refusals_gen_params),
 	KUNIT_CASE_PARAM(online_accounts_vmemmap_as_present_only, cycles_gen_params),

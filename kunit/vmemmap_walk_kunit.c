@@ -7,7 +7,6 @@
  */
 
 #include <linux/gfp.h>
-#include <linux/kernel-page-flags.h>
 #include <linux/kmsg_dump.h>
 #include <linux/memory_hotplug.h>
 #include <linux/migrate.h>
@@ -199,19 +198,27 @@ static void compaction_isolates_no_vmemmap_page(struct kunit *test)
 	mhp_validate(test, "isolate_migratepages_range");
 }
 
-/* /proc/kpageflags */
-static void kpageflags_say_reserved(struct kunit *test)
+/* A pageblock of nothing but vmemmap pages is not scanned again and again. */
+static void compaction_skips_vmemmap_pageblock_next_time(struct kunit *test)
 {
-#ifdef CONFIG_PROC_PAGE_MONITOR
-	struct fake_range range = online(test, 1, ZONE_NORMAL);
-	u64 flags = stable_page_flags(pfn_to_page(range.pfn));
+	struct fake_range range = online(test, 1, ZONE_MOVABLE);
+	struct page *first = pfn_to_page(range.pfn);
+	struct compact_control cc = {
+		.zone = page_zone(first),
+		.order = -1,
+		.mode = MIGRATE_SYNC,
+		.ignore_skip_hint = true,
+		.gfp_mask = GFP_KERNEL,
+	};
 
-	KUNIT_EXPECT_TRUE(test, flags & BIT_ULL(KPF_RESERVED));
-	KUNIT_EXPECT_FALSE(test, flags & (BIT_ULL(KPF_ANON) | BIT_ULL(KPF_KSM) | BIT_ULL(KPF_LRU) |
-					  BIT_ULL(KPF_BUDDY) | BIT_ULL(KPF_OFFLINE)));
-#else
-	kunit_skip(test, "CONFIG_PROC_PAGE_MONITOR is not set");
-#endif
+	if (self_hosted_vmemmap_pages(test) < pageblock_nr_pages)
+		kunit_skip(test, "no pageblock has vmemmap pages only");
+	INIT_LIST_HEAD(&cc.migratepages);
+	clear_pageblock_skip(first);
+	KUNIT_EXPECT_EQ(test, isolate_migratepages_range(&cc, range.pfn,
+							 range.pfn + pageblock_nr_pages), 0);
+	KUNIT_EXPECT_EQ(test, cc.nr_migratepages, 0);
+	KUNIT_EXPECT_TRUE(test, get_pageblock_skip(first));
 }
 
 static void dump_page_of_a_vmemmap_page(struct kunit *test)
@@ -230,7 +237,7 @@ static struct kunit_case vmemmap_walk_cases[] = {
 	KUNIT_CASE(isolation_for_allocation_is_refused),
 	KUNIT_CASE(test_pages_isolated_of_offline_memory),
 	KUNIT_CASE(compaction_isolates_no_vmemmap_page),
-	KUNIT_CASE(kpageflags_say_reserved),
+	KUNIT_CASE(compaction_skips_vmemmap_pageblock_next_time),
 	KUNIT_CASE(dump_page_of_a_vmemmap_page),
 	{}
 };
