@@ -234,6 +234,27 @@ static void free_of_nothing_changes_nothing(struct kunit *test)
 	vmemmap_range_expect_freed(test, before);
 }
 
+/*
+ *	| V of all sections | ... |	a memory block
+ *
+ * A page maps the memmap of several sections: each would depend on the first.
+ */
+static void block_hosts_what_sections_cannot(struct kunit *test)
+{
+	struct fake_range range;
+
+	if (IS_ALIGNED(PAGES_PER_SECTION * sizeof(struct page), PAGE_SIZE))
+		kunit_skip(test, "no page is shared by the memmap of two sections");
+	range = self_hosted_add(test, 2);
+	KUNIT_EXPECT_EQ(test, self_hosted_host(test), PHYS_PFN(memory_block_size_bytes()));
+	self_hosted_expect(test, range);
+	KUNIT_ASSERT_EQ(test, fake_remove(test, fake_block(test, range, 0)), 0);
+	range = fake_block(test, range, 1);
+	self_hosted_expect(test, range);
+	KUNIT_ASSERT_EQ(test, fake_online(test, range, MMOP_ONLINE_MOVABLE), 0);
+	self_hosted_expect(test, range);
+}
+
 static struct kunit_case vmemmap_cases[] = {
 	KUNIT_CASE_PARAM(free_gives_all_back, sizes_gen_params),
 	KUNIT_CASE_PARAM(altmap_is_used_and_given_back, sizes_gen_params),
@@ -242,6 +263,7 @@ static struct kunit_case vmemmap_cases[] = {
 	KUNIT_CASE_PARAM(free_of_marked_pages_unmaps_only, sizes_gen_params),
 	KUNIT_CASE_PARAM(free_of_reserved_pages_frees_them, sizes_gen_params),
 	KUNIT_CASE(free_of_nothing_changes_nothing),
+	KUNIT_CASE(block_hosts_what_sections_cannot),
 	{}
 };
 
