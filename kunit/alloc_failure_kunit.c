@@ -4,7 +4,6 @@
  * fails for it leaves nothing behind, and works when it is tried again.
  */
 
-#include <linux/bug.h>
 #include <linux/memory_hotplug.h>
 #include <linux/memremap.h>
 #include <linux/mm.h>
@@ -14,6 +13,7 @@
 #include "fake_device.h"
 #include "fake_memmap.h"
 #include "fake_section.h"
+#include "reports.h"
 #include "self_hosted.h"
 
 /* Memory blocks, and how they are added. */
@@ -98,14 +98,10 @@ static struct memory *memory(struct kunit *test, mhp_t flags)
 	return memory;
 }
 
-/* add_pages() of x86 warns when __add_pages() fails, but once in a boot. */
 static void expect_warning(struct kunit *test)
 {
-	if (!IS_ENABLED(CONFIG_X86_64) || IS_ENABLED(CONFIG_UML) ||
-	    !IS_ENABLED(CONFIG_FAULT_INJECTION_DEBUG_FS))
-		return;
-	generic_bug_clear_once();
-	kunit_info(test, "expect report: arch/x86/mm/init_64.c");
+	if (IS_ENABLED(CONFIG_FAULT_INJECTION_DEBUG_FS))
+		reports_expect_failed_add(test);
 }
 
 static void expect_add_unwinds(struct kunit *test, mhp_t flags)

@@ -12,6 +12,7 @@
 #include "contents.h"
 #include "fake_section.h"
 #include "mhp_validate.h"
+#include "reports.h"
 
 struct contig {
 	unsigned long pfn;
@@ -114,7 +115,7 @@ static void free_of_part_of_compound_page_is_refused(struct kunit *test)
 	struct fake_range range = online(test);
 
 	alloc_contig(test, range.pfn, pageblock_nr_pages, GFP_KERNEL | __GFP_COMP);
-	kunit_info(test, "expect report: free_contig_range");
+	reports_expect(test, "free_contig_range");
 	free_contig_range(range.pfn, pageblock_nr_pages / 2);
 	expect_compound(test, range.pfn, pageblock_order);
 }

@@ -12,6 +12,7 @@
 
 #include "fake_section.h"
 #include "mhp_validate.h"
+#include "reports.h"
 #include "withheld.h"
 
 /* Ranges are this many blocks apart, so that they have no neighbours. */
@@ -544,6 +545,7 @@ int fake_world_init(struct kunit *test)
 		w->limit = (struct range) { };
 	w->next = ALIGN(w->limit.start, memory_block_size_bytes());
 	test->priv = w;
+	reports_forget();
 	mhp_validate(test, "the fixture's set-up");
 	mhp_state_take(&w->before);
 	return 0;

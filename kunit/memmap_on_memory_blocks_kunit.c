@@ -15,6 +15,7 @@
 #include "mhp_validate.h"
 #include "parameter.h"
 #include "permutations.h"
+#include "reports.h"
 
 /* Where the struct page of the first and last page of the block is. */
 static void expect_memmap_within(struct kunit *test, struct fake_range block, bool within)
@@ -184,6 +185,7 @@ static void add_memory_section_present_unwinds(struct kunit *test)
 
 	blocks_need_memmap_on_memory(test, "Y");
 	KUNIT_ASSERT_EQ(test, fake_memmap_add(test, pfn, PAGES_PER_SECTION, NULL), 0);
+	reports_expect_failed_add(test);
 	KUNIT_EXPECT_EQ(test, fake_add(test, range, MHP_MEMMAP_ON_MEMORY), -EEXIST);
 	fake_memmap_remove(test, pfn, PAGES_PER_SECTION);
 	blocks_expect_absent(test, range);

@@ -14,11 +14,7 @@
 #include "fake_device.h"
 #include "fake_section.h"
 #include "mhp_validate.h"
-
-static void provoke(struct kunit *test, const char *report)
-{
-	kunit_info(test, "expect report: %s", report);
-}
+#include "reports.h"
 
 /*
  *	| sub-section | ..
@@ -29,7 +25,7 @@ static void remove_pages_misaligned_removes_nothing(struct kunit *test)
 	struct fake_range range = fake_range(test, 1);
 
 	KUNIT_ASSERT_EQ(test, fake_plug(test, range, NULL), 0);
-	provoke(test, "__remove_pages");
+	reports_expect(test, "__remove_pages");
 	mem_hotplug_begin();
 	__remove_pages(range.pfn + 1, 1, NULL, NULL);
 	mem_hotplug_done();
@@ -43,7 +39,7 @@ static void add_pages_misaligned_is_refused(struct kunit *test)
 	struct fake_range range = fake_range(test, 1);
 	int err;
 
-	provoke(test, "__add_pages");
+	reports_expect(test, "__add_pages");
 	mem_hotplug_begin();
 	err = __add_pages(0, range.pfn, PAGES_PER_SUBSECTION + 1, &params);
 	mem_hotplug_done();
@@ -55,7 +51,7 @@ static void add_pages_misaligned_is_refused(struct kunit *test)
 /* Without asking for the addresses first, as a driver has to. */
 static void expect_refused(struct kunit *test, struct fake_device *device, int err)
 {
-	provoke(test, "mm/memremap.c");
+	reports_expect(test, "mm/memremap.c");
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(memremap_pages(device->pgmap, 0)), err);
 	mhp_validate(test, "memremap_pages");
 }
@@ -117,7 +113,7 @@ static void map_of_unknown_type_warns(struct kunit *test)
 {
 	struct fake_device *device = device_at(test, fake_range(test, 1), 0);
 
-	provoke(test, "mm/memremap.c");
+	reports_expect(test, "mm/memremap.c");
 	KUNIT_ASSERT_EQ(test, fake_device_map(test, device), 0);
 	fake_device_unmap(test, device);
 }
@@ -149,7 +145,7 @@ static void add_to_impossible_node_is_refused(struct kunit *test)
 {
 	struct fake_range range = fake_range(test, 1);
 
-	provoke(test, "was absent from the node_possible_map");
+	reports_expect(test, "was absent from the node_possible_map");
 	KUNIT_EXPECT_EQ(test, add_memory(MAX_NUMNODES, range.start, range.size, MHP_NONE), -EINVAL);
 	mhp_validate(test, "add_memory");
 	KUNIT_EXPECT_FALSE(test, pfn_valid(range.pfn));
@@ -168,7 +164,7 @@ static void remove_with_and_without_altmap_is_refused(struct kunit *test)
 	blocks_need_memmap_on_memory(test, "Y");
 	KUNIT_ASSERT_EQ(test, fake_add(test, hosts, MHP_MEMMAP_ON_MEMORY), 0);
 	KUNIT_ASSERT_EQ(test, fake_add(test, fake_block(test, range, 1), MHP_NONE), 0);
-	provoke(test, "mm/memory_hotplug.c");
+	reports_expect(test, "mm/memory_hotplug.c");
 	KUNIT_EXPECT_EQ(test, remove_memory(range.start, range.size), -EINVAL);
 	mhp_validate(test, "remove_memory");
 	KUNIT_ASSERT_EQ(test, fake_online(test, range, MMOP_ONLINE), 0);

@@ -13,6 +13,7 @@
 #include "fake_section.h"
 #include "mhp_validate.h"
 #include "permutations.h"
+#include "reports.h"
 #include "zone_counters.h"
 
 #define PRESENT	(SECTION_MARKED_PRESENT | SECTION_HAS_MEM_MAP)
@@ -359,6 +360,7 @@ static void add_pages_altmap_elsewhere_is_refused(struct kunit *test)
 	struct fake_range range = fake_range(test, 2);
 	struct vmem_altmap *altmap;
 
+	reports_expect_failed_add(test);
 	/* It has to be at the head of the range ... */
 	altmap = fake_altmap(test, range.pfn + pageblock_nr_pages, pageblock_nr_pages);
 	KUNIT_EXPECT_EQ(test, fake_plug(test, range, altmap), -EINVAL);

@@ -11,6 +11,7 @@
 #include "fake_memmap.h"
 #include "fake_section.h"
 #include "mhp_validate.h"
+#include "reports.h"
 #include "self_hosted.h"
 
 static void expect_addable(struct kunit *test, struct fake_range range)
@@ -69,6 +70,7 @@ static void add_memory_section_present_unwinds(struct kunit *test)
 
 	self_hosted_mode(test);
 	KUNIT_ASSERT_EQ(test, fake_memmap_add(test, pfn, PAGES_PER_SECTION, NULL), 0);
+	reports_expect_failed_add(test);
 	KUNIT_EXPECT_EQ(test, add_memory(0, range.start, range.size, SELF_HOSTED), -EEXIST);
 	mhp_validate(test, "add_memory");
 	KUNIT_EXPECT_TRUE(test, pfn_valid(pfn));
@@ -209,7 +211,7 @@ static void add_pages_self_hosted_is_refused_where_impossible(struct kunit *test
 	unsigned long part = PAGES_PER_SUBSECTION;
 
 	self_hosted_mode(test);
-	kunit_info(test, "expect report: __add_pages");
+	reports_expect(test, "__add_pages");
 	KUNIT_EXPECT_EQ(test, add_pages_self_hosted(range.pfn, range.nr_pages, altmap), -EINVAL);
 	mhp_validate(test, "__add_pages with an altmap");
 	if (part < self_hosted_host(test)) {

@@ -11,6 +11,7 @@
 #include "failing.h"
 #include "fake_memmap.h"
 #include "fake_section.h"
+#include "reports.h"
 #include "vmemmap_range.h"
 
 /* A part of the virtual memmap: the first address, and bytes of memmap */
@@ -148,7 +149,7 @@ static void list_without_memory_unwinds(struct kunit *test)
 	hosted.start = memmap_of(range.start);
 	hosted.altmap = fake_altmap(test, range.pfn, range.nr_pages);
 
-	kunit_info(test, "expect report: arch/powerpc/mm/init_64.c");
+	reports_expect(test, "arch/powerpc/mm/init_64.c");
 	while (!err && all.size < most * unit) {
 		before = fake_free_pages();
 		/* The first is for the unit, the second for the list. */
@@ -166,7 +167,7 @@ static void list_without_memory_unwinds(struct kunit *test)
 	vmemmap_range_expect_freed(test, before);
 	KUNIT_EXPECT_TRUE(test, vmemmap_range_faults(next.start));
 
-	kunit_info(test, "expect report: arch/powerpc/mm/init_64.c");
+	reports_expect(test, "arch/powerpc/mm/init_64.c");
 	KUNIT_EXPECT_EQ(test, failing_nth(test, &add_hosted, 1), -ENOMEM);
 	KUNIT_EXPECT_EQ(test, hosted.altmap->alloc, 0);
 	KUNIT_EXPECT_TRUE(test, vmemmap_range_faults(hosted.start));
@@ -188,7 +189,7 @@ static void populate_beyond_the_end_is_refused(struct kunit *test)
 
 	hash_only(test);
 	memmap.start = H_VMEMMAP_END - memmap.size;
-	kunit_info(test, "expect report: hash__vmemmap_remove_mapping");
+	reports_expect(test, "hash__vmemmap_remove_mapping");
 	before = fake_free_pages();
 	KUNIT_EXPECT_EQ(test, populate(&memmap), -EFAULT);
 	/* It may have taken a page for its list. */
