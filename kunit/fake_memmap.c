@@ -136,12 +136,22 @@ void fake_skip_if_altmap_is_optional(struct kunit *test)
 }
 
 /**
+ * fake_altmap_is_for_sections() - whether memmap of a part of a section is not taken from an altmap
+ *
+ * Return: true where only the memmap of whole sections is.
+ */
+bool fake_altmap_is_for_sections(void)
+{
+	return IS_ENABLED(CONFIG_X86_64) && !IS_ENABLED(CONFIG_UML);
+}
+
+/**
  * fake_skip_if_altmap_is_for_sections() - skip a case about the altmap of a part of a section
  * @test: the running case; it ends here where such memmap is not taken from an altmap
  */
 void fake_skip_if_altmap_is_for_sections(struct kunit *test)
 {
-	if (IS_ENABLED(CONFIG_X86_64) && !IS_ENABLED(CONFIG_UML))
+	if (fake_altmap_is_for_sections())
 		kunit_skip(test, "x86 maps less than the memmap of a section without the altmap");
 }
 

@@ -20,6 +20,7 @@ void fake_memmap_remove(struct kunit *test, unsigned long pfn,
 struct vmem_altmap *fake_altmap(struct kunit *test, unsigned long pfn,
 				unsigned long nr_pages);
 unsigned long fake_memmap_size(struct kunit *test, unsigned long nr_pages);
+bool fake_altmap_is_for_sections(void);
 void fake_skip_if_altmap_is_optional(struct kunit *test);
 void fake_skip_if_altmap_is_for_sections(struct kunit *test);
 

@@ -15,6 +15,7 @@
 #include "fake_memmap.h"
 #include "fake_section.h"
 #include "mhp_validate.h"
+#include "reports.h"
 
 static struct fake_device *device_with_altmap(struct kunit *test, u64 start, u64 size,
 					      unsigned long reserve, unsigned long free)
@@ -23,6 +24,12 @@ static struct fake_device *device_with_altmap(struct kunit *test, u64 start, u64
 
 	fake_device_set_altmap(device, reserve, free);
 	return device;
+}
+
+/* The least whose memmap is in an altmap: x86 maps less than that of a section without. */
+static u64 altmap_unit(void)
+{
+	return fake_altmap_is_for_sections() ? PFN_PHYS(PAGES_PER_SECTION) : fake_device_unit();
 }
 
 static unsigned long memmap_pages(struct kunit *test, u64 size)
@@ -153,13 +160,14 @@ static void map_unit_puts_memmap_into_altmap(struct kunit *test)
 static void map_neighbours_with_and_without_altmap(struct kunit *test)
 {
 	struct fake_range range = fake_range(test, 4);
-	u64 unit = fake_device_unit(), start = range.start + memory_block_size_bytes() - unit;
+	u64 unit = altmap_unit(), start = range.start + memory_block_size_bytes() - unit;
 	unsigned long size = memmap_pages(test, unit);
+	unsigned long align = fake_altmap_is_for_sections() ? PHYS_PFN(PMD_SIZE) : 0;
 	struct fake_device *first = device_with_altmap(test, start, unit, 0, size);
 	struct fake_device *middle = fake_device(test, MEMORY_DEVICE_GENERIC, start + unit, unit);
-	struct fake_device *last = device_with_altmap(test, start + 2 * unit, unit, 4, size);
+	struct fake_device *last = device_with_altmap(test, start + 2 * unit, unit, 4,
+						      size + align);
 
-	fake_skip_if_altmap_is_for_sections(test);
 	if (IS_ENABLED(CONFIG_PPC64))
 		kunit_skip(test, "powerpc maps the memmap of neighbours as well");
 	KUNIT_ASSERT_EQ(test, fake_device_map(test, middle), 0);
@@ -195,12 +203,14 @@ static void memory_after_altmap_can_be_written(struct kunit *test)
 static void map_altmap_too_small_unwinds(struct kunit *test)
 {
 	struct fake_range range = fake_range(test, 1);
-	u64 unit = fake_device_unit();
+	u64 unit = altmap_unit();
 	unsigned long size = memmap_pages(test, unit);
 	struct fake_device *device = device_with_altmap(test, range.start, unit, 0, size - 1);
 
 	fake_skip_if_altmap_is_optional(test);
-	KUNIT_EXPECT_EQ(test, fake_device_map(test, device), -ENOMEM);
+	reports_expect_failed_add(test);
+	/* Were it mapped, another altmap would make memunmap_pages() wait for ever. */
+	KUNIT_ASSERT_EQ(test, fake_device_map(test, device), -ENOMEM);
 	KUNIT_EXPECT_EQ(test, device->pgmap->altmap.alloc, 0);
 	KUNIT_EXPECT_EQ(test, device->pgmap->nr_range, 1);
 	blocks_expect_absent(test, range);
@@ -224,6 +234,7 @@ static void map_sections_altmap_too_small_unwinds(struct kunit *test)
 	struct fake_device *device = device_with_altmap(test, range.start, bytes, 0, size - 1);
 
 	fake_skip_without_series(test, "__add_pages() leaves sections behind when it fails");
+	reports_expect_failed_add(test);
 	KUNIT_EXPECT_EQ(test, fake_device_map(test, device), -ENOMEM);
 	KUNIT_EXPECT_EQ(test, device->pgmap->altmap.alloc, 0);
 	blocks_expect_absent(test, range);
@@ -237,7 +248,8 @@ static void map_altmap_out_of_bounds_is_refused(struct kunit *test)
 	struct fake_device *device = device_with_altmap(test, range.start, fake_device_unit(),
 							0, nr_pages + 1);
 
-	KUNIT_EXPECT_EQ(test, fake_device_map(test, device), -EINVAL);
+	reports_expect_failed_add(test);
+	KUNIT_ASSERT_EQ(test, fake_device_map(test, device), -EINVAL);
 	device->pgmap->altmap.free = nr_pages / 2;
 	device->pgmap->altmap.base_pfn++;
 	KUNIT_EXPECT_EQ(test, fake_device_map(test, device), -EINVAL);
