@@ -4,7 +4,7 @@
 The kernel gets 256 MiB at 0 and 1 GiB at 4 GiB: without RAM of its own in ZONE_NORMAL, it would take
 hot-added memory for itself as soon as that is online. What is above 5 GiB is kept from it for the suites;
 mhp_ram= tells them. mem= would not do, because it forbids hot-adding what is above as long as the kernel
-boots, and that is when the suites run. The host need not have 19 GiB: it gives pages as they are written.
+boots, and that is when the suites run. The host need not have 22 GiB: it gives pages as they are written.
 
 What a boot has of its own is a line of scripts/matrix.
 """
@@ -18,6 +18,6 @@ QEMU_ARCH = QemuArchParams(
     kernel_path="vmlinux",
     # Without firmware to ask, the keyboard controller resets the machine. After a panic, too: QEMU ends there.
     kernel_command_line="console=ttyS0 reboot=k panic=-1 "
-                        "memmap=15G%5G-1,3G%256M-1 mhp_ram=15G@5G",
-    extra_qemu_params=["-m", "19G", "-object", "memory-backend-ram,id=ram,size=19G,reserve=off",
+                        "memmap=18G%5G-1,3G%256M-1 mhp_ram=18G@5G",
+    extra_qemu_params=["-m", "22G", "-object", "memory-backend-ram,id=ram,size=22G,reserve=off",
                        "-machine", "pc,memory-backend=ram"])
