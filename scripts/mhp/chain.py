@@ -8,7 +8,7 @@ The same inputs give the same commit ids.
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mhp import patches
 from mhp.exits import Exit, MhpError
@@ -92,6 +92,20 @@ def build(git: Git, base: str, steps: Sequence[Step], before: State) -> list[Lin
     commits = _write(git, chain[-1].commit if chain else base, plans)
     return chain + [Link(step.part, step.name, step.key, commit, drift)
                     for step, commit, drift in zip(todo, commits, notes)]
+
+
+def as_far(git: Git, base: str, steps: Sequence[Step], before: State) -> tuple[list[Link], str]:
+    """The commits for `steps` as far as they apply, and why the next one does not; "" when all do."""
+    try:
+        return build(git, base, steps, before), ""
+    except MhpError:
+        chain: list[Link] = []
+        for number in range(1, len(steps) + 1):
+            try:
+                chain = build(git, base, steps[:number], replace(before, base=base, chain=chain or before.chain))
+            except MhpError as err:
+                return chain, str(err)
+        return chain, ""
 
 
 def replay(git: Git, commits: Sequence[str], onto: str) -> str:

@@ -7,7 +7,7 @@ A prefix is checked out in a work tree of its own, build/ID/each/, so nothing he
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from mhp import kunit_run, options, sidetree
 from mhp.exits import Exit, MhpError
@@ -17,8 +17,13 @@ from mhp.results import Counts
 from mhp.state import Link, State
 from mhp.tree import PreparedTree, read_state, using
 
-_DIRECTORY = "each"
+DIRECTORY = "each"
 _TIMEOUT_SECONDS = 60
+
+
+def lock_of(tree: PreparedTree) -> Path:
+    """The directory whose lock is held by whoever moves the work tree, builds and boots."""
+    return tree.build / DIRECTORY / "run"
 
 
 def prefixes(state: State, names: Sequence[str] = ()) -> list[tuple[Link, State]]:
@@ -44,11 +49,11 @@ def check(tree: PreparedTree, arch: str, names: Sequence[str] = (),
     if not todo:
         raise MhpError(Exit.NOTHING_RAN, "there is no series on top: `scripts/series apply`")
     # The prepared tree is free meanwhile: the commits are there, whatever becomes of it.
-    with locked(tree.build / _DIRECTORY / "run"):
+    with locked(lock_of(tree)):
         for number, (link, made_from) in enumerate(todo, 1):
             began = time.monotonic()
             say(f"[{number}/{len(todo)}] {link.name}")
-            side = sidetree.ensure(tree, _DIRECTORY, link.commit, f"the tree up to {link.name}", made_from)
+            side = sidetree.ensure(tree, DIRECTORY, link.commit, f"the tree up to {link.name}", made_from)
             status, how = _try(side, arch)
             tell(f"{'ok' if status == Exit.PASS else status.name:12} {link.name}: {how}, {time.monotonic() - began:.0f} s")
             if status != Exit.PASS:

@@ -3,6 +3,8 @@
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -15,8 +17,24 @@ def plain(text: str) -> str:
     return "".join(char if char.isprintable() or char in "\n\t" else f"\\x{ord(char):02x}" for char in text)
 
 
+_followers: list[Callable[[str], None]] = []
+
+
+@contextmanager
+def followed(by: Callable[[str], None]) -> Iterator[None]:
+    """While the block runs, messages and progress go to `by`, a line each, and not to stderr."""
+    _followers.append(by)
+    try:
+        yield
+    finally:
+        _followers.remove(by)
+
+
 def say(text: str) -> None:
     """A message for the user on stderr, where it does not mix with a command's result."""
+    if _followers:
+        _followers[-1](plain(text))
+        return
     print(plain(text), file=sys.stderr, flush=True)
 
 
@@ -64,7 +82,9 @@ class Progress:
         return f"{self._done} {self._unit}"
 
     def _print(self, text: str, end: str) -> None:
-        if self._tty:
+        if _followers:
+            _followers[-1](plain(f"{self._what}: {text}"))
+        elif self._tty:
             print(f"\r\033[K{self._what}: {text}", end=end, file=sys.stderr, flush=True)
         else:
             print(f"{self._what}: {text}", file=sys.stderr, flush=True)

@@ -166,10 +166,12 @@ def test_cache_redoes_only_what_changed(tree: PreparedTree, tmp_path: Path, worl
 
 def test_cache_that_is_damaged_is_none(tmp_path: Path) -> None:
     kept = cache.Cache(tmp_path)
-    kept.put("k", Report(summary="s"), 1.5)
-    assert kept.get("k") == (Report(summary="s"), 1.5)
-    (tmp_path / "k.json").write_text("{")
-    assert kept.get("k") is None and kept.get("other") is None
+    kept.keep("k", Report(summary="s"), 1.5)
+    assert kept.report("k") == (Report(summary="s"), 1.5)
+    for text in ("{", "[1]", '{"report": 1, "seconds": 2}'):
+        (tmp_path / "k.json").write_text(text)
+        assert kept.report("k") is None
+    assert kept.report("other") is None
 
 
 def test_key_follows_the_trees_where_a_check_depends_on_them(tree: PreparedTree, tmp_path: Path, world: World) -> None:

@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
 """kernel-doc comments of the files that the patch touches, before and after."""
 
+import tempfile
+from pathlib import Path
+
 from mhp.check import compare
 from mhp.check.model import Finding, Job, Report, Status
+from mhp.check.once import Once
 from mhp.run import run
 
 _TIMEOUT_SECONDS = 60
+_said: Once[list[compare.Message]] = Once()
 
 
 def check(job: Job) -> Report:
@@ -22,9 +27,14 @@ def check(job: Job) -> Report:
 
 
 def _messages(job: Job, commit: str, names: list[str]) -> list[compare.Message]:
-    top = job.scratch / commit
-    files = compare.extract(job.git, commit, names, top)
-    if not files:
-        return []
-    done = run([job.tree.path / "scripts/kernel-doc", "-none", *files], cwd=top, timeout=_TIMEOUT_SECONDS)
-    return compare.read(done.stderr.decode(errors="backslashreplace"), str(top))
+    entries = job.git.entries(commit, names)
+    return [message for name, entry in sorted(entries.items())
+            for message in _said.get((job.tree.path, name, entry.oid), lambda: _of_file(job, commit, name))]
+
+
+def _of_file(job: Job, commit: str, name: str) -> list[compare.Message]:
+    """What is said of a file; each version of it is the one after a patch, and the one before the next."""
+    with tempfile.TemporaryDirectory(dir=job.scratch) as top:
+        compare.extract(job.git, commit, [name], Path(top))
+        done = run([job.tree.path / "scripts/kernel-doc", "-none", name], cwd=Path(top), timeout=_TIMEOUT_SECONDS)
+    return compare.read(done.stderr.decode(errors="backslashreplace"), top)

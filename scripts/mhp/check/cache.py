@@ -6,88 +6,52 @@ programs it runs. The cache is build/ID/check/cache/; an entry that cannot be re
 """
 
 import hashlib
-import json
-import os
-import shutil
-import time
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
 from mhp import paths
-from mhp.check import bases, kernels
+from mhp.check import bases, guests, kernels, prefixes
 from mhp.check.model import Check, Job, Report, from_json, to_json
+from mhp.check.store import Store, file_hash, program_identity
 
-_KEEP_SECONDS = 30 * 24 * 3600
 _FORMAT = "1"
 
 
 def key(check: Check, job: Job) -> str:
     """The name under which a report is kept: one hash of all that it depends on."""
     words = [_FORMAT, check.name, _shared_code(), _directory(check.directory)]
-    words += [_program(program) for program, _package in check.programs]
-    words += [_file(job.tree.path / tool) for tool in check.tools]
+    words += [program_identity(program) for program, _package in check.programs]
+    words += [file_hash(job.tree.path / tool) for tool in check.tools]
     for name in check.depends:
         words += [name, *_DEPENDS[name](job)]
     return hashlib.sha256("\0".join(words).encode(errors="surrogateescape")).hexdigest()
 
 
-class Cache:
-    """A directory of reports."""
+class Cache(Store):
+    """A store of reports."""
 
-    def __init__(self, place: Path) -> None:
-        self._place = place
-        place.mkdir(parents=True, exist_ok=True)
-
-    def get(self, name: str) -> tuple[Report, float] | None:
+    def report(self, name: str) -> tuple[Report, float] | None:
         """The report of that key, and how many seconds it took; None when there is none."""
-        path = self._place / f"{name}.json"
+        raw = self.get(name)
         try:
-            raw = json.loads(path.read_bytes())
-            found = from_json(raw["report"]), float(raw["seconds"])
-            os.utime(path)
-            return found
-        except (OSError, ValueError, KeyError, TypeError):
+            return from_json(raw["report"]), float(raw["seconds"])
+        except (ValueError, KeyError, TypeError):
             return None
 
-    def put(self, name: str, report: Report, seconds: float) -> None:
-        """Keep a report. It may be lost in a crash, but is never seen half-written."""
-        fresh = self._place / f".{name}.{os.getpid()}"
-        fresh.write_text(json.dumps({"report": to_json(report), "seconds": seconds}), encoding="utf-8")
-        fresh.replace(self._place / f"{name}.json")
-
-    def prune(self) -> None:
-        """Remove what was not used for a month, and what killed runs left."""
-        for entry in os.scandir(self._place):
-            age = time.time() - entry.stat().st_mtime
-            if age > _KEEP_SECONDS or entry.name.startswith(".") and age > 3600:
-                Path(entry.path).unlink(missing_ok=True)
-
-
-def _file(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return "none"
+    def keep(self, name: str, report: Report, seconds: float) -> None:
+        """Keep a report."""
+        self.put(name, {"report": to_json(report), "seconds": seconds})
 
 
 def _directory(path: Path) -> str:
-    return " ".join(_file(file) for file in sorted(path.glob("check.*")))
+    return " ".join(file_hash(file) for file in sorted(path.glob("check.*")))
 
 
 @lru_cache
 def _shared_code() -> str:
     here = Path(__file__).parent
-    return " ".join(_file(path) for path in sorted([*here.glob("*.py"), here.parent / "patches.py"]))
-
-
-@lru_cache
-def _program(name: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        return f"{name}: none"
-    status = os.stat(os.path.realpath(found))
-    return f"{os.path.realpath(found)} {status.st_size} {status.st_mtime_ns}"
+    return " ".join(file_hash(path) for path in sorted([*here.glob("*.py"), here.parent / "patches.py"]))
 
 
 def _hashed(data: bytes | None) -> str:
@@ -114,6 +78,17 @@ def _previous(job: Job) -> list[str]:
     return [] if before is None else [before.base, *(_hashed(patch.raw) for patch in before.patches)]
 
 
+def _boots(job: Job) -> list[str]:
+    """The trees that are booted, and all that builds and boots them."""
+    found = prefixes.of(job)
+    numbers = [job.patch.number - 1, job.patch.number] if job.patch else [0, len(job.series.patches)]
+    trees = [f"{job.git.resolve(f'{found.states[number].tip}^{{tree}}')} {found.states[number].series}"
+             for number in numbers if number < len(found.states)]
+    programs = [one for arch in guests.ARCHES for one in guests.programs(arch)]
+    coverage = [file_hash(paths.COVERAGE / name) for name in ("runs", "exclusions")]
+    return [*trees, found.problem, guests.code(), file_hash(paths.SCRIPTS / "matrix"), *programs, *coverage]
+
+
 _DEPENDS: dict[str, Callable[[Job], list[str]]] = {
     "mail": lambda job: [_hashed(job.one.raw)],
     "mails": _mails,
@@ -122,6 +97,7 @@ _DEPENDS: dict[str, Callable[[Job], list[str]]] = {
     "history": lambda job: [job.series.base, str(job.series.history)],
     "previous": _previous,
     "kernels": lambda _job: [one for kind in ("arch", "toggle", "debug") for kernel in kernels.kernels(kind)
-                             for one in (kernel.name, kernel.id, _program(kernel.make[1].split()[-1].split("=")[-1]))],
+                             for one in (kernel.name, kernel.id, program_identity(kernel.make[1].split()[-1].split("=")[-1]))],
+    "boots": _boots,
     "bases": lambda job: [f"{base.name} {base.commit}" for base in bases.others(job)] + [str(paths.build_root())],
 }

@@ -28,7 +28,7 @@ _REPORT = "report"
 
 def run(args: argparse.Namespace) -> int:
     """Check a series; returns the exit status."""
-    tiers = ["quick"] + ["build"] * args.build
+    tiers = ["quick", *(["build"] if args.build else []), *(["run"] if args.run else [])]
     checks = registry.chosen(registry.all_checks(), tiers, args.only)
     tree = prepare(args.kdir)
     place = tree.build / _PLACE

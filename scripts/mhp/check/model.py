@@ -68,13 +68,16 @@ class Report:
 class Job:
     """What a check's program is given: the series, and for a check of single patches the patch.
 
-    tree: the prepared tree, whose scripts/ are used. scratch: an empty directory of its own.
+    tree: the prepared tree, whose scripts/ are used. scratch: an empty directory of its own. fresh: nothing that an
+    earlier run has found out is to be believed. asked: the numbers of the patches that this run looks at.
     """
 
     series: Series
     patch: Patch | None
     tree: PreparedTree
     scratch: Path
+    fresh: bool = False
+    asked: tuple[int, ...] = ()
 
     @property
     def git(self) -> Git:

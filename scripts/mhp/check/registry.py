@@ -13,10 +13,10 @@ from mhp.check.model import Check, Job, Report
 from mhp.exits import Exit, MhpError
 
 CHECKS = paths.SCRIPTS / "checks"
-TIERS = ("quick", "build")
+TIERS = ("quick", "build", "run")
 _SCOPES = ("patch", "series")
 # What a check's result can depend on, beside its own files, its tools and its programs.
-DEPENDS = ("mail", "mails", "files", "before", "history", "previous", "bases", "kernels")
+DEPENDS = ("mail", "mails", "files", "before", "history", "previous", "bases", "kernels", "boots")
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 
 

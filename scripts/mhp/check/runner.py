@@ -15,6 +15,7 @@ from mhp.check.cache import Cache, key
 from mhp.check.model import Check, Finding, Job, Report, Result, Status
 from mhp.check.series import Patch, Series
 from mhp.exits import Exit, MhpError
+from mhp.progress import followed
 from mhp.tree import PreparedTree
 
 _TICK_SECONDS = 0.2
@@ -30,11 +31,12 @@ class Unit:
 
 @dataclass(frozen=True)
 class Listener:
-    """Who wants to know how far it is: what starts, what has ended, and that time goes by."""
+    """Who wants to know how far it is: what starts, what has ended, that time goes by, and what is being done."""
 
     start: Callable[[Unit], None] = lambda _unit: None
     end: Callable[[Result], None] = lambda _result: None
     tick: Callable[[], None] = lambda: None
+    say: Callable[[str], None] = lambda _text: None
 
 
 def units(checks: Sequence[Check], series: Series, number: int | None) -> list[Unit]:
@@ -57,12 +59,16 @@ class Runner:
         self._typed = typed
         self._cache = Cache(place / "cache")
         self._tmp = place / "tmp"
+        self._asked: tuple[int, ...] = ()
         shutil.rmtree(self._tmp, ignore_errors=True)
         self._tmp.mkdir(parents=True)
 
     def run(self, todo: Sequence[Unit], listener: Listener, fresh: bool = False) -> list[Result]:
         """The results in the order of `todo`. fresh: nothing is taken from the cache."""
-        quick = [unit for unit in todo if unit.check.tier == "quick"]
+        # What starts programs takes longest, so it comes first.
+        quick = sorted((unit for unit in todo if unit.check.tier == "quick"),
+                       key=lambda unit: (not unit.check.programs, unit.patch is not None))
+        self._asked = tuple({unit.patch.number: None for unit in todo if unit.patch})
         results: dict[int, Result] = {}
         with ThreadPoolExecutor(max_workers=len(os.sched_getaffinity(0))) as pool:
             futures: dict[Future[Result], Unit] = {}
@@ -81,7 +87,8 @@ class Runner:
                 raise
         for unit in todo:
             if unit.check.tier != "quick":
-                results[id(unit)] = self._one(unit, listener, fresh)
+                with followed(listener.say):
+                    results[id(unit)] = self._one(unit, listener, fresh)
                 listener.end(results[id(unit)])
         self._cache.prune()
         shutil.rmtree(self._tmp, ignore_errors=True)
@@ -90,7 +97,7 @@ class Runner:
     def _one(self, unit: Unit, listener: Listener, fresh: bool) -> Result:
         listener.start(unit)
         with tempfile.TemporaryDirectory(dir=self._tmp) as scratch:
-            job = Job(self._series, unit.patch, self._tree, Path(scratch))
+            job = Job(self._series, unit.patch, self._tree, Path(scratch), fresh, self._asked)
             report, seconds, cached = self._report(unit.check, job, fresh)
         number = unit.patch.number if unit.patch else None
         return Result(unit.check.name, number, report, seconds, cached, self._repeat(unit))
@@ -100,7 +107,7 @@ class Runner:
         if reason:
             return Report(skipped=reason), 0.0, False
         name = key(check, job)
-        found = None if fresh else self._cache.get(name)
+        found = None if fresh else self._cache.report(name)
         if found:
             return found[0], found[1], True
         start = time.monotonic()
@@ -112,7 +119,7 @@ class Runner:
             broken = Finding(Status.FAIL, f"the check could not be carried out ({err.status.name})", details=str(err))
             return Report((broken,)), time.monotonic() - start, False
         seconds = time.monotonic() - start
-        self._cache.put(name, report, seconds)
+        self._cache.keep(name, report, seconds)
         return report, seconds, False
 
     def _repeat(self, unit: Unit) -> str:

@@ -6,7 +6,6 @@ All is worked out in the object store of the prepared tree's repository; no work
 
 import hashlib
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from email import message_from_bytes
 from email.message import Message
@@ -102,6 +101,12 @@ class Series:
         return all(patch.after for patch in self.patches)
 
     @property
+    def steps(self) -> list[inputs.Step]:
+        """Its patches, to be put on top of whatever there is."""
+        return [inputs.Step("mm", patch.name, hashlib.sha256(patch.raw).hexdigest(), patch.raw, {})
+                for patch in self.patches]
+
+    @property
     def tip(self) -> str:
         """The commit after the last patch that applies."""
         return [self.base, *(patch.after for patch in self.patches if patch.after)][-1]
@@ -187,32 +192,16 @@ def _has_history(git: Git, base: str) -> bool:
     return git.run("rev-parse", "--verify", "--quiet", f"{base}^").status == 0
 
 
-def _steps(series: Sequence[Patch]) -> list[inputs.Step]:
-    return [inputs.Step("mm", patch.name, hashlib.sha256(patch.raw).hexdigest(), patch.raw, {})
-            for patch in series]
-
-
 def _applied(git: Git, series: Series) -> tuple[Patch, ...]:
     """The patches with their commits; after one that does not apply the others are not tried."""
-    known = State(base=series.base)
-    steps = _steps(series.patches)
-    problem = ""
-    try:
-        known.chain = chain.build(git, series.base, steps, known)
-    except MhpError:
-        for number in range(1, len(steps) + 1):
-            try:
-                known.chain = chain.build(git, series.base, steps[:number], known)
-            except MhpError as err:
-                problem = str(err)
-                break
-    commits = [series.base, *(link.commit for link in known.chain)]
-    done = len(known.chain)
+    links, problem = chain.as_far(git, series.base, series.steps, State(base=series.base))
+    commits = [series.base, *(link.commit for link in links)]
+    done = len(links)
     out = []
     for place, patch in enumerate(series.patches):
         if place < done:
             out.append(replace(patch, before=commits[place], after=commits[place + 1],
-                               drift=tuple(note for note in known.chain[place].notes
+                               drift=tuple(note for note in links[place].notes
                                            if not patches.only_moved(note))))
         else:
             out.append(replace(patch, before=commits[place] if place == done else None, problem=problem

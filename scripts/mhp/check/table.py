@@ -11,6 +11,8 @@ from mhp.check.runner import Listener, Unit
 from mhp.progress import plain
 
 _TICK_SECONDS = 0.2
+# Elsewhere than on a terminal, how often a long check says what it is doing.
+_SAY_SECONDS = 10.0
 _COLOURS = {Status.PASS: "32", Status.WARN: "33", Status.FAIL: "31", Status.SKIP: "36"}
 _DETAIL_LINES = 20
 _ORDER = list(Status)
@@ -56,14 +58,25 @@ class Table:
         self._tty = sys.stderr.isatty()
         self._drawn = 0
         self._last = 0.0
-        self.listener = Listener(self._start, self._end, self._tick)
+        self._doing = ""
+        self._said = time.monotonic()
+        self.listener = Listener(self._start, self._end, self._tick, self._say)
 
     def _start(self, unit: Unit) -> None:
         self._running.setdefault(unit.check.name, time.monotonic())
         if unit.check.tier != "quick":
             self._tick(True)
 
+    def _say(self, text: str) -> None:
+        """What the check that is running is doing."""
+        self._doing = plain(text).partition("\n")[0]
+        if not self._tty and time.monotonic() - self._said > _SAY_SECONDS:
+            self._said = time.monotonic()
+            print(f"...   {self._doing}", file=sys.stderr, flush=True)
+        self._tick()
+
     def _end(self, result: Result) -> None:
+        self._doing = ""
         self._results[result.check].append(result)
         self._left[result.check] -= 1
         if self._left[result.check] == 0 and not self._tty:
@@ -92,13 +105,14 @@ class Table:
             status = worst(results)
             seconds = sum(one.seconds for one in results)
             cached = " (cached)" if all(one.cached for one in results) else ""
-            head, text = f"{status:5}", f" {name:12} {seconds:6.1f} s  {summary(results)}{cached}"
+            head, text = f"{status:5}", f" {name:14} {seconds:6.1f} s  {summary(results)}{cached}"
             return (f"\033[{_COLOURS[status]}m{head}\033[0m" if colour else head) + text[:width - len(head)]
         if name in self._running:
             done = len(results)
             spent = time.monotonic() - self._running[name]
-            return f"...   {name:12} {spent:6.1f} s  {done} of {self._total[name]}"[:width]
-        return f"      {name:12}           {self._total[name]} to do"[:width]
+            doing = f"  {self._doing}" if self._doing else ""
+            return f"...   {name:14} {spent:6.1f} s  {done} of {self._total[name]}{doing}"[:width]
+        return f"      {name:14}           {self._total[name]} to do"[:width]
 
 
 def findings(results: Sequence[Result]) -> list[str]:

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What makes the quick tier quick, and must not change what it says: shared runs of checkpatch.pl, work done once."""
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from small_world import World
+
+from mhp.check import checkpatch, series
+from mhp.check.model import Job
+from mhp.check.once import Once
+from mhp.tree import using
+
+FAKE = """\
+#!/bin/sh
+echo run >>{log}
+for file; do case "$file" in
+--*) ;;
+*) [ $(ls "$(dirname "$file")" | grep -c patch) = 1 ] || {{ l=$(printf %s "$file" | tr -c x - | tr x -); printf '%s\\n' "$l" "$file" "$l"; }}
+   printf 'WARNING:SAMPLE: %s\\n#1: FILE: mm/a.c:7:\\n\\n' "$(grep -m1 '^Subject' "$file")";;
+esac; done
+exit 1
+"""
+
+
+def test_runs_are_shared_out_and_camelcase_is_kept_apart(world: World) -> None:
+    for number in range(1, 6):
+        world.mm_patch(number)
+    world.patch(world.patches, "0006-camel.patch", {"mm/page_alloc.c": ("return 3;", "return aName;")}, "mm: camel")
+    world.patch(world.patches, "0007-camel.patch", {"mm/page_alloc.c": ("return 9;", "return aName;")}, "mm: camel too")
+    tree = world.prepare()
+    with using(tree):
+        found = series.read(tree, None, None).patches
+    for processors in (1, 2, 4):
+        groups = checkpatch.share_out(found, processors)
+        assert sorted(patch.number for group in groups for patch in group) == [1, 2, 3, 4, 5, 6, 7]
+        assert len(groups) == max(processors, 2)
+        assert not any({6, 7} <= {patch.number for patch in group} for group in groups)
+
+
+def test_dictionary_without_what_cannot_match_is_the_same() -> None:
+    dictionary = b"teh->the\nabov->above\nfoo-br->foo-bar\ncan;t->can't\nseperate->separate\n"
+    assert checkpatch.possible(dictionary, [b"+ of Teh page\n", b"a foo-br, xabov above"]) == (
+        b"teh->the\nfoo-br->foo-bar\ncan;t->can't\n")
+
+
+def test_each_patch_gets_its_own_messages_and_is_looked_at_once(world: World, tmp_path: Path,
+                                                               monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(1, 6):
+        world.mm_patch(number)
+    tree = world.prepare()
+    log, script = tmp_path / "log", tree.path / checkpatch.SCRIPT
+    script.parent.mkdir(exist_ok=True)
+    script.write_text(FAKE.format(log=log))
+    script.chmod(0o755)
+
+    def said() -> list[str]:
+        for shared in ("_shared", "_said"):
+            monkeypatch.setattr(checkpatch, shared, Once())
+        found = series.read(tree, None, None)
+        asked = tuple(patch.number for patch in found.patches)
+        return [checkpatch.messages(Job(found, patch, tree, tmp_path, asked=asked))[0].text for patch in found.patches]
+
+    with using(tree):
+        assert said() == [f"SAMPLE: Subject: [PATCH] mm: change {number}" for number in range(1, 6)]
+        first = len(log.read_text().splitlines())
+        assert first < 5
+        assert len(said()) == 5 and len(log.read_text().splitlines()) == first
+        file = world.patches / "0002-mm-change-2.patch"
+        file.write_text(file.read_text().replace("mm: change 2", "mm: change two"))
+        assert said()[1] == "SAMPLE: Subject: [PATCH] mm: change two"
+        assert len(log.read_text().splitlines()) == first + 1
+
+
+def test_work_that_several_want_is_done_once() -> None:
+    once: Once[int] = Once()
+    made: list[int] = []
+
+    def make() -> int:
+        time.sleep(0.05)
+        made.append(1)
+        return len(made)
+
+    threads = [threading.Thread(target=lambda: once.get("name", make)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert made == [1] and once.get("other", make) == 2

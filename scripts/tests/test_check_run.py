@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The run tier of scripts/check without a guest: prefixes, what is kept, and what counts as the series' fault."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from small_world import World, git
+
+from mhp import each, kunit_run, state
+from mhp.check import by_case, guests, prefixes, reached, registry, series
+from mhp.check.guests import Fault, Outcome
+from mhp.check.model import Job, Status
+from mhp.coverage import judge
+from mhp.coverage.patches import Own, Patch
+from mhp.coverage.scope import Run
+from mhp.exits import Exit, MhpError
+from mhp.ktap import Finding
+from mhp.results import Case
+from mhp.tree import PreparedTree, read_state, using
+from mhp.verdict import Verdict
+
+RIGHT = Outcome("PASS", {"s.a": "PASS", "s.b": "PASS", "s.c": "SKIP"}, skips={"s.c": "needs more"})
+WRONG = Outcome("FINDINGS", {"s.a": "FAIL", "s.b": "PASS", "s.c": "SKIP"},
+                (Fault("FINDINGS", "s.a failed at x.c:7", "s.a", "expected 1"),))
+PANICS = Outcome("PANIC", {"s.b": "PASS"}, (Fault("PANIC", "Kernel panic - not syncing: at 0x1234", "s.a", "trace"),))
+BROKEN = Outcome("BUILD_FAILED", error="mm/a.c:1: error: no such thing")
+
+
+@pytest.fixture(name="job")
+def fixture_job(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Job]:
+    monkeypatch.setattr(guests, "_remembered", {})
+    for number in (1, 2, 3):
+        world.mm_patch(number)
+    tree = world.prepare()
+    with using(tree):
+        yield the_job(tree, tmp_path)
+
+
+def the_job(tree: PreparedTree, tmp_path: Path, what: str | None = None, number: int = 1) -> Job:
+    found = series.read(tree, what, None)
+    return Job(found, found.patches[number - 1], tree, tmp_path)
+
+
+def test_prefixes_are_the_prepared_chain(job: Job) -> None:
+    known = read_state(job.tree)
+    found = prefixes.of(job)
+    assert [one.tip for one in found.states] == [known.below_mm, *(link.commit for link in known.part("mm"))]
+    assert [one.series for one in found.states] == [False, False, False, True] and not found.problem
+
+
+def test_series_of_others_takes_the_place_of_ours(job: Job, world: World, tmp_path: Path) -> None:
+    box = tmp_path / "other.mbox"
+    box.write_text((world.patches / "0002-mm-change-2.patch").read_text())
+    found = prefixes.of(the_job(job.tree, tmp_path, str(box)))
+    assert [one.series for one in found.states] == [False, False]
+    assert len(found.states[1].part("mm")) == 1
+    text = git(world.linux, "show", f"{found.states[1].tip}:mm/memory_hotplug.c")
+    assert "return 20 + 1;" in text and "return 10;" in text
+    assert git(world.linux, "show", f"{found.states[1].tip}:mm/mhp_kunit/first_kunit.c")
+
+
+def test_our_series_in_a_mail_box_is_ours(job: Job, world: World, tmp_path: Path) -> None:
+    box = tmp_path / "ours.mbox"
+    box.write_text("".join(path.read_text() for path in sorted(world.patches.glob("*.patch"))))
+    assert prefixes.of(the_job(job.tree, tmp_path, str(box))).states[-1].series
+
+
+def test_series_that_meets_the_shims_is_skipped(job: Job, world: World, tmp_path: Path) -> None:
+    box = tmp_path / "meets.mbox"
+    patch = world.patch(tmp_path, "0001-um.patch", {"arch/um/kernel/hotplug.c": ("", "int mine;\n")}, "um: a file")
+    box.write_text(patch.read_text())
+    other = the_job(job.tree, tmp_path, str(box))
+    assert other.series.applies
+    report = prefixes.cannot_run(other, 1)
+    assert report and report.status == Status.SKIP and not report.broken and "on top of the shims" in report.line
+
+
+def test_base_that_the_shims_do_not_fit_is_broken(job: Job, world: World, tmp_path: Path) -> None:
+    (world.kernel / "arch/um/kernel").mkdir()
+    (world.kernel / "arch/um/kernel/hotplug.c").write_text("int theirs;\n")
+    git(world.kernel, "add", "-A")
+    git(world.kernel, "commit", "-q", "-m", "um: has it by now")
+    (world.kernel / "mm/Kconfig").write_text("config A\n\tbool\n")
+    git(world.kernel, "commit", "-q", "-a", "-m", "mm: change")
+    found = series.read(job.tree, "HEAD^..HEAD", world.kernel)
+    report = prefixes.cannot_run(Job(found, found.patches[0], job.tree, tmp_path), 1)
+    assert report and report.broken and "the base is broken" in report.line
+
+
+def verdict(outcome: Outcome) -> Verdict:
+    return Verdict(Exit[outcome.status], tuple(Finding(Exit[one.kind], one.title, 0, one.case, (one.text,))
+                                               for one in outcome.faults),
+                   tuple(Case(name, status) for name, status in outcome.cases.items()), outcome.skips)
+
+
+def test_prefix_is_booted_once_and_again_only_when_it_differs(job: Job, world: World, tmp_path: Path,
+                                                              monkeypatch: pytest.MonkeyPatch) -> None:
+    booted: list[str] = []
+
+    def decide(_options: object, side: PreparedTree) -> Verdict:
+        booted.append(git(side.path, "log", "-1", "--format=%s"))
+        return verdict(WRONG)
+
+    monkeypatch.setattr(kunit_run, "decide_in", decide)
+    program = next(check for check in registry.all_checks() if check.name == "kunit-um").program
+
+    def go() -> None:
+        guests._remembered.clear()  # pylint: disable=protected-access
+        for number in (1, 2, 3):
+            program(the_job(job.tree, tmp_path, number=number))
+
+    go()
+    assert booted == ["kunit: the suites", "mm: change 1", "mm: change 2", "mm: change 3"]
+    go()
+    assert len(booted) == 4
+    file = world.patches / "0002-mm-change-2.patch"
+    file.write_text(file.read_text().replace("20 + 1", "20 + 2"))
+    go()
+    assert booted[4:] == ["mm: change 2", "mm: change 3"]
+    assert guests.outcome(job, 0) == WRONG
+
+
+def test_hang_counts_only_when_it_comes_twice(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = iter([Exit.TIMEOUT, Exit.PASS])
+    monkeypatch.setattr(kunit_run, "decide_in", lambda _options, _side: Verdict(next(ends)))
+    assert guests.outcome(job, 1).right
+
+
+def test_build_that_fails_is_an_outcome_and_a_missing_tool_is_none(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(status: Exit) -> None:
+        def decide(_options: object, side: PreparedTree) -> Verdict:
+            raise MhpError(status, f"{side.path}/mm/a.c: error\nrepeat: kunit.py run")
+        monkeypatch.setattr(kunit_run, "decide_in", decide)
+
+    fails(Exit.BUILD_FAILED)
+    assert guests.outcome(job, 1) == Outcome("BUILD_FAILED", error="mm/a.c: error")
+    fails(Exit.MISSING_TOOL)
+    with pytest.raises(MhpError):
+        guests.outcome(job, 2)
+
+
+def test_work_tree_is_that_of_series_each(job: Job) -> None:
+    side = guests.at(job, 2)
+    assert side.build == job.tree.build / each.DIRECTORY
+    kept = state.load(side.build)
+    assert kept and len(kept.part("mm")) == 2 and not kept.series
+
+
+@pytest.mark.parametrize("before, after, levels, said", [
+    (RIGHT, RIGHT, [], ""),
+    (RIGHT, WRONG, [Status.FAIL], "um: s.a failed at x.c:7; it passed before"),
+    (WRONG, WRONG, [], ""),
+    (WRONG, RIGHT, [], ""),
+    (RIGHT, PANICS, [Status.FAIL], "um: PANIC: Kernel panic"),
+    (PANICS, PANICS, [], ""),
+    (RIGHT, BROKEN, [Status.FAIL], "um: the kernel does not build"),
+    (BROKEN, BROKEN, [], ""),
+    (BROKEN, RIGHT, [], ""),
+    (RIGHT, replace(RIGHT, status="REPORT", faults=(Fault("REPORT", "WARNING: at mm/x.c:9", "s.b"),)), [Status.FAIL],
+     "um: REPORT: WARNING: at mm/x.c:9"),
+    (RIGHT, replace(RIGHT, cases={**RIGHT.cases, "s.new": "FAIL"}, status="FINDINGS"), [Status.FAIL], "it is new"),
+    (RIGHT, replace(RIGHT, cases={"s.a": "PASS", "s.c": "SKIP"}), [Status.WARN], "s.b is gone"),
+    (RIGHT, replace(RIGHT, cases={**RIGHT.cases, "s.b": "SKIP"}), [Status.WARN], "s.b is skipped now")])
+def test_only_what_is_worse_is_the_patch_s_fault(before: Outcome, after: Outcome, levels: list[Status], said: str) -> None:
+    found = by_case.compare(before, after, "um")
+    assert [finding.level for finding in found.findings] == levels
+    assert not levels or said in found.findings[0].text
+
+
+@pytest.mark.parametrize("before, after, status, broken", [
+    (RIGHT, RIGHT, Status.PASS, False),
+    (WRONG, WRONG, Status.PASS, True),
+    (PANICS, PANICS, Status.SKIP, True),
+    (BROKEN, BROKEN, Status.SKIP, True),
+    (WRONG, PANICS, Status.FAIL, True)])
+def test_base_that_fails_is_said_to_be_broken(before: Outcome, after: Outcome, status: Status, broken: bool) -> None:
+    compared = [by_case.compare(before, after, "um")]
+    report = by_case.report(compared, "all", "the base")
+    assert (report.status, report.broken) == (status, broken)
+    assert not by_case.report(compared, "all", "").broken
+
+
+def test_run_of_coverage_is_left_out_when_it_can_reach_nothing_more() -> None:
+    def judged(unreached: list[tuple[str, int]], uncompiled: dict[str, list[int]]) -> judge.Judged:
+        own = [Own(Patch(1, "c", "s"), {}, uncompiled)]
+        return judge.Judged([], own, {}, unreached, {}, [], [], [])
+
+    x86, more_um = Run("quick", "x86_64", "x86", ()), Run("quick", "um", "", ("a",))
+    assert not reached.wanted(x86, judged([], {}), {"um"})
+    assert reached.wanted(x86, judged([("mm/a.c", 3)], {}), {"um"})
+    assert not reached.wanted(x86, judged([("arch/powerpc/mm/a.c", 3)], {}), {"um"})
+    assert reached.wanted(x86, judged([], {"arch/x86/mm/a.c": [1]}), {"um"})
+    assert not reached.wanted(x86, judged([], {"mm/a.c": [1]}), {"um", "x86_64"})
+    assert not reached.wanted(more_um, judged([], {"mm/a.c": [1]}), {"um"})
