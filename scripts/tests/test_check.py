@@ -200,8 +200,7 @@ def test_every_check_is_understood_and_has_its_samples() -> None:
     for check in checks:
         assert not set(check.depends) - set(registry.DEPENDS)
         for which in ("good", "bad"):
-            if check.tier == "quick":
-                assert (check.directory / f"samples/{which}.mbox").is_file()
+            assert (check.directory / f"samples/{which}.mbox").is_file()
 
 
 def test_check_with_a_description_that_is_not_understood(tmp_path: Path) -> None:

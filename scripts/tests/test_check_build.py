@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from small_world import World, git
 
-from mhp.check import build, kernels, new_messages, regions, series
+from mhp.check import build, compare, kernels, new_messages, regions, registry, runner, series
 from mhp.check.build import Built
 from mhp.check.compare import Message
 from mhp.check.model import Job, Status
@@ -85,6 +85,36 @@ def test_table_of_kernels() -> None:
 def test_compiler_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernels.shutil, "which", lambda _name: None)
     assert kernels.one("x86_64", "clang").missing.endswith("(Debian package clang)")
+
+
+def test_output_of_make_is_told_apart_by_target() -> None:
+    text = ("  GEN     Makefile\n  CC      mm/a.o\nmm/a.c:3:1: warning: x\n  CHECK   mm/a.c\nmm/a.c:4:1: warning: y\n"
+            "  CC      mm/b.o\nmm/b.c:1:1: error: z\nmake[3]: *** [scripts/Makefile.build:1: mm/b.o] Error 1\n"
+            "  CC      mm/c.d.o\nin a header:1:1: warning: of c\n")
+    found = build.by_target(text)
+    assert [compare.read(found[name], "/")[0].text for name in ("mm/a", "mm/b")] == ["warning: x", "error: z"]
+    assert len(compare.read(found["mm/a"], "/")) == 2 and "of c" in found["mm/c.d"]
+    assert found[""].startswith("make[3]: ***")
+
+
+def test_next_patch_s_files_are_compiled_on_the_way(job: Job, world: World) -> None:
+    world.patch(world.patches, "0002-b.patch", {"mm/page_alloc.c": ("return 3;", "return 4;")}, "mm: b")
+    found = series.read(job.tree, None, None)
+    first = replace(job, series=found, patch=found.patches[0])
+    assert build.later(first, ["mm/memory_hotplug.c"]) == []
+    assert build.later(replace(first, asked=(1, 2)), ["mm/memory_hotplug.c"]) == ["mm/page_alloc.c"]
+    assert build.later(replace(first, asked=(1, 2)), ["mm/page_alloc.c"]) == []
+    assert build.later(replace(first, patch=found.patches[1], asked=(1, 2)), []) == []
+
+
+def test_build_tier_goes_through_the_series_once(job: Job) -> None:
+    checks = registry.chosen(registry.all_checks(), ["quick", "build", "run"], [])
+    patches = (job.one, replace(job.one, number=2))
+    order = runner.by_patch(runner.units(checks, replace(job.series, patches=patches), None))
+    tiers = [unit.check.tier for unit in order]
+    assert set(tiers) == {"build", "run"} and tiers == sorted(tiers)
+    numbers = [unit.patch.number if unit.patch else 9 for unit in order if unit.check.tier == "build"]
+    assert numbers == sorted(numbers) and {1, 2, 9} == set(numbers)
 
 
 def fake(monkeypatch: pytest.MonkeyPatch, job: Job, before: Built, after: Built) -> None:

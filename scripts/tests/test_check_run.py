@@ -183,14 +183,38 @@ def test_base_that_fails_is_said_to_be_broken(before: Outcome, after: Outcome, s
 
 
 def test_run_of_coverage_is_left_out_when_it_can_reach_nothing_more() -> None:
-    def judged(unreached: list[tuple[str, int]], uncompiled: dict[str, list[int]]) -> judge.Judged:
+    def left(unreached: list[tuple[str, int]], uncompiled: dict[str, list[int]], seen: bool) -> set[str]:
         own = [Own(Patch(1, "c", "s"), {}, uncompiled)]
-        return judge.Judged([], own, {}, unreached, {}, [], [], [])
+        return reached.left_of(judge.Judged([], own, {}, unreached, {}, [], [], []), seen)
 
-    x86, more_um = Run("quick", "x86_64", "x86", ()), Run("quick", "um", "", ("a",))
-    assert not reached.wanted(x86, judged([], {}), {"um"})
-    assert reached.wanted(x86, judged([("mm/a.c", 3)], {}), {"um"})
-    assert not reached.wanted(x86, judged([("arch/powerpc/mm/a.c", 3)], {}), {"um"})
-    assert reached.wanted(x86, judged([], {"arch/x86/mm/a.c": [1]}), {"um"})
-    assert not reached.wanted(x86, judged([], {"mm/a.c": [1]}), {"um", "x86_64"})
-    assert not reached.wanted(more_um, judged([], {"mm/a.c": [1]}), {"um"})
+    x86, um = Run("quick", "x86_64", "x86", ()), Run("quick", "um", "", ("a",))
+    assert not reached.wanted(x86, left([], {}, False))
+    assert reached.wanted(x86, left([("mm/a.c", 3)], {}, True))
+    assert not reached.wanted(x86, left([("arch/powerpc/mm/a.c", 3)], {}, False))
+    assert reached.wanted(x86, left([], {"arch/x86/mm/a.c": [1]}, False))
+    assert not reached.wanted(um, left([], {"arch/x86/mm/a.c": [1]}, False))
+    assert not reached.wanted(x86, left([], {"mm/a.c": [1]}, True))
+    assert not reached.wanted(um, ["arch/x86/mm/a.c"]) and reached.wanted(um, ["mm/a.c", "arch/x86/mm/a.c"])
+
+
+def test_files_of_other_architectures_do_not_count(job: Job, world: World) -> None:
+    def hashes(name: str) -> list[str]:
+        commit = _commit_new(world, name)
+        return [guests.files(job.git, commit, arch) for arch in ("um", "x86_64", "powerpc")]
+
+    old = hashes("mm/page_alloc.c")
+    for name, changed in (("arch/powerpc/a.c", [False, False, True]), ("arch/x86/a.c", [True, True, False]),
+                          ("arch/um/a.c", [True, False, False]), ("arch/Kconfig", [True] * 3), ("lib/a.c", [True] * 3),
+                          ("Documentation/a.rst", [False] * 3)):
+        new = hashes(name)
+        assert [one != other for one, other in zip(old, new)] == changed, name
+        old = new
+
+
+def _commit_new(world: World, name: str) -> str:
+    path = world.linux / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{name}\n")
+    git(world.linux, "add", "-A")
+    git(world.linux, "commit", "-q", "-m", name)
+    return git(world.linux, "rev-parse", "HEAD")

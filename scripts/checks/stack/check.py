@@ -2,7 +2,6 @@
 """What the patch does to the objects of its files: stack frames (checkstack.pl), sizes (bloat-o-meter)."""
 
 import re
-import shutil
 from pathlib import Path
 
 from mhp.check import build, kernels
@@ -24,33 +23,22 @@ def check(job: Job) -> Report:
     kernel = kernels.one(kernels.TOGGLED)
     if kernel.missing:
         return Report(skipped=kernel.missing)
-    kept = {which: _objects(job, kernel, which, commit, names) for which, commit in
-            (("before", patch.before), ("after", patch.after))}
-    both = sorted(set(kept["before"]) & set(kept["after"]))
+    before = build.kept(job, kernel, patch.before, names)
+    after = build.kept(job, kernel, patch.after, names, build.later(job, names))
+    both = sorted(set(before) & set(after))
     if not both:
         return Report(summary="no object to compare")
     findings, notes, grown = [], [], 0
     for name in both:
-        old, new = (_frames(job, kept[which][name]) for which in ("before", "after"))
+        old, new = (_frames(job, kept[name]) for kept in (before, after))
         findings += [Finding(Status.WARN, f"{function}() uses {size} bytes of stack, {old.get(function, 0)} before", name)
                      for function, size in new.items() if size >= _LARGE and size - old.get(function, 0) > _GROWTH]
-        text = run(["/usr/bin/python3", job.tree.path / "scripts/bloat-o-meter", kept["before"][name],
-                    kept["after"][name]], timeout=_TIMEOUT_SECONDS).text
+        text = run(["/usr/bin/python3", job.tree.path / "scripts/bloat-o-meter", before[name], after[name]],
+                   timeout=_TIMEOUT_SECONDS).text
         total = _TOTAL.search(text)
         grown += int(total[2]) - int(total[1]) if total else 0
         notes += [f"{name}:", *text.splitlines()]
     return Report(tuple(findings), summary=f"{grown:+} bytes in {len(both)} objects, no large frame", notes=tuple(notes))
-
-
-def _objects(job: Job, kernel: kernels.Kernel, which: str, commit: str, names: list[str]) -> dict[str, Path]:
-    """Copies of the objects of a commit; those that do not compile are left out."""
-    found: dict[str, Path] = {}
-    for name, built in build.objects(job, [kernel], commit, names, anew=True)[kernel.name].items():
-        if not built.failed:
-            copy = job.scratch / f"{which}-{len(found)}.o"
-            shutil.copyfile((build.build_dir(job.tree, kernel) / name).with_suffix(".o"), copy)
-            found[name] = copy
-    return found
 
 
 def _frames(job: Job, path: Path) -> dict[str, int]:

@@ -24,15 +24,20 @@ from mhp.check.model import Job
 from mhp.check.series import Patch
 from mhp.exits import Exit, MhpError
 from mhp.git import Git
+from mhp.progress import say
 from mhp.run import shown
 from mhp.tree import PreparedTree
 
 _LIMIT_SECONDS = 900
 _STAMP = "mhp-config-of"
 _USERS = 6
+_TAIL_LINES = 15
 _HEADER_USERS = ("mm/*.c", "drivers/base/*.c")
 # Names that mean nothing to make and to a shell; a patch may bring any.
 _PLAIN_NAME = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.+-]*/)*[A-Za-z0-9_][A-Za-z0-9_.+-]*\.c")
+# kbuild's line about a step, and make's own about a target that failed, behind which another target's output begins.
+_STEP = re.compile(r"^  [A-Z]+(?: \[M\])? +(\S+)$")
+_END = re.compile(r"^make(?:\[\d+\])?: ")
 _MAKE_RULE = re.compile(r"^[\w-]+-(?:y|objs|\$\(CONFIG_(\w+)\))\s*[:+]?=\s*(.*)$")
 
 
@@ -52,6 +57,7 @@ class _Memory:
     """What has been built in this run."""
 
     known: dict[tuple[str, str, str, str], Built] = field(default_factory=dict)
+    kept: dict[tuple[str, str, str], Path] = field(default_factory=dict)
     at: dict[Path, str] = field(default_factory=dict)
 
 
@@ -99,6 +105,13 @@ def files(job: Job, patch: Patch) -> list[str]:
             and not name.startswith(("tools/", "samples/", "scripts/"))]
 
 
+def later(job: Job, names: Sequence[str]) -> list[str]:
+    """Further files that the next patch of this run is about: they are compiled while the work tree is where its "before" is."""
+    following = next((patch for patch in job.series.patches
+                      if patch.number == job.one.number + 1 and patch.number in job.asked and patch.after), None)
+    return [name for name in files(job, following) if name not in names] if following else []
+
+
 def for_arch(names: Sequence[str], kernel: Kernel) -> list[str]:
     """Those of the files that can belong to a kernel of that architecture."""
     mine = Arch(kernel.arch).source
@@ -113,11 +126,13 @@ def objects(job: Job, kernels: Sequence[Kernel], commit: str, names: Sequence[st
     What a configuration leaves out is left out. words: further words for make (W=1, C=1). suffix: ".i"
     for the preprocessed file. anew: what is remembered does not count, so that the objects are
     there. Raises MhpError(BROKEN_BASE) when a kernel cannot be configured.
+
+    A make takes seconds before it compiles anything, so there is one for all files of a kernel.
     """
     path = checkout(job.tree, commit)
     mode = " ".join([*words, suffix])
     wanted = {}
-    todo = []
+    todo: dict[Kernel, list[str]] = {}
     for kernel in kernels:
         build = build_dir(job.tree, kernel)
         _configure(job, kernel, path, build)
@@ -126,18 +141,70 @@ def objects(job: Job, kernels: Sequence[Kernel], commit: str, names: Sequence[st
         for name in wanted[kernel]:
             if anew or (kernel.name, commit, name, mode) not in _memory.known:
                 (build / name).with_suffix(suffix).unlink(missing_ok=True)
-                todo.append((kernel, name))
-    said = _make(job, path, [(kernel, [*words, str(Path(name).with_suffix(suffix))]) for kernel, name in todo])
-    for (kernel, name), (output, status) in zip(todo, said, strict=True):
-        output = output.replace(f"{os.path.relpath(path, build_dir(job.tree, kernel))}/", "")
-        lines = tuple(message for message in compare.read(output, str(path)) if _is_message(message))
-        left: set[tuple[str, int]] = set()
-        if suffix == ".i" and not status:
-            made = (build_dir(job.tree, kernel) / name).with_suffix(suffix)
-            left = regions.emitted(made.read_text(encoding="utf-8", errors="replace"), job.one.paths)
-        _memory.known[kernel.name, commit, name, mode] = Built(lines, status != 0, output, frozenset(left))
+                todo.setdefault(kernel, []).append(name)
+    if todo:
+        say(f"{commit[:12]}: {' '.join([*words, ''])}{suffix} of {', '.join(dict.fromkeys(sum(todo.values(), [])))}")
+    said = _make(job, path, [(kernel, ["-k", "-O", *words, *(str(Path(name).with_suffix(suffix)) for name in names)])
+                             for kernel, names in todo.items()])
+    for (kernel, names), (output, _status) in zip(todo.items(), said, strict=True):
+        build = build_dir(job.tree, kernel)
+        parts = by_target(output.replace(f"{os.path.relpath(path, build)}/", ""))
+        for name in names:
+            made = (build / name).with_suffix(suffix)
+            output = parts.get(str(Path(name).with_suffix("")), parts[""])
+            left: set[tuple[str, int]] = set()
+            if suffix == ".i" and made.exists():
+                left = regions.emitted(made.read_text(encoding="utf-8", errors="replace"), job.one.paths)
+            messages = tuple(message for message in compare.read(output, str(path)) if _is_message(message))
+            _memory.known[kernel.name, commit, name, mode] = Built(messages, not made.exists(), output, frozenset(left))
     return {kernel.name: {name: _memory.known[kernel.name, commit, name, mode] for name in mine}
             for kernel, mine in wanted.items()}
+
+
+def kept(job: Job, kernel: Kernel, commit: str, names: Sequence[str], more: Sequence[str] = ()) -> dict[str, Path]:
+    """Objects of a commit, by file; copies that stay for this run. What does not compile is left out. more: files whose
+    objects will be asked for next."""
+    place = job.tree.build / "check/kept"
+    if not _memory.kept:
+        shutil.rmtree(place, ignore_errors=True)
+    missing = [name for name in names if (kernel.name, commit, name) not in _memory.kept]
+    if missing:
+        wanted = [*missing, *(name for name in more if (kernel.name, commit, name) not in _memory.kept)]
+        for name, built in objects(job, [kernel], commit, wanted, anew=True)[kernel.name].items():
+            copy = place / kernel.name / commit / Path(name).with_suffix(".o")
+            if not built.failed:
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile((build_dir(job.tree, kernel) / name).with_suffix(".o"), copy)
+            _memory.kept[kernel.name, commit, name] = copy
+        for name in wanted:
+            _memory.kept.setdefault((kernel.name, commit, name), place / "none")
+    return {name: path for name in names if (path := _memory.kept[kernel.name, commit, name]).exists()}
+
+
+def vmlinux(job: Job, kernel: Kernel, commit: str) -> Path | str:
+    """The whole kernel of a commit; make's last words when it does not build. It is there until the next call."""
+    path = checkout(job.tree, commit)
+    build = build_dir(job.tree, kernel)
+    _configure(job, kernel, path, build)
+    say(f"{commit[:12]}: vmlinux for {kernel.name}")
+    ((output, status),) = _make(job, path, [(kernel, ["vmlinux"])])
+    return "\n".join(output.splitlines()[-_TAIL_LINES:]) if status else build / "vmlinux"
+
+
+def by_target(output: str) -> dict[str, str]:
+    """What make printed, by the file it was about, without its suffix; "" is what came before the first.
+
+    make -O keeps together what a target's commands print, and kbuild begins it with "  CC      mm/a.o".
+    """
+    found = {"": ""}
+    at = ""
+    for line in output.splitlines(keepends=True):
+        if match := _STEP.match(line):
+            at = str(Path(match[1]).with_suffix(""))
+        elif _END.match(line):
+            at = ""
+        found[at] = found.get(at, "") + line
+    return found
 
 
 def taken_in(job: Job, kernels: Sequence[Kernel], commit: str, name: str) -> bool:
@@ -165,7 +232,7 @@ def _make(job: Job, path: Path, calls: Sequence[tuple[Kernel, Sequence[str]]]) -
     for number, (kernel, words) in enumerate(calls):
         build = build_dir(job.tree, kernel)
         BuildDir(build).begin()
-        line = shown(["make", "-C", path, f"O={build}", "-s", "--no-print-directory", *kernel.make, *words])
+        line = shown(["make", "-C", path, f"O={build}", "--no-print-directory", *kernel.make, *words])
         rules.append(f"all: {number}\n{number}: {last.get(kernel.name, '')}\n"
                      f"\t+@{line.replace('$', '$$')} >{number}.out 2>&1; echo $$? >{number}.status\n")
         last[kernel.name] = number

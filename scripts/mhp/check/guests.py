@@ -18,6 +18,7 @@ from mhp.check import prefixes
 from mhp.check.model import Job
 from mhp.check.store import Store, file_hash, program_identity
 from mhp.exits import Exit, MhpError
+from mhp.git import Git
 from mhp.lock import locked
 from mhp.matrix import Row
 from mhp.progress import say
@@ -67,6 +68,7 @@ class Outcome:
 
 
 _remembered: dict[str, Outcome] = {}
+_hashed: dict[tuple[Path, str, str], str] = {}
 
 
 def rows(arch: str) -> list[Row]:
@@ -105,10 +107,23 @@ def outcome(job: Job, number: int, row: Row | None = None) -> Outcome:
 def key(job: Job, number: int, row: Row | None = None) -> str:
     """The name under which an outcome is kept: one hash of the files of the prefix, and of all that runs them."""
     made_from = prefixes.of(job).states[number]
-    tree = job.git.resolve(f"{made_from.tip}^{{tree}}") or ""
-    words = [_FORMAT, tree, str(made_from.series), repr(row), code(),
-             *programs(row.arch if row else "um", row.config if row else "")]
+    arch = row.arch if row else "um"
+    words = [_FORMAT, files(job.git, made_from.tip, arch), str(made_from.series), repr(row), code(),
+             *programs(arch, row.config if row else "")]
     return hashlib.sha256("\0".join(words).encode()).hexdigest()
+
+
+def files(git: Git, commit: str, arch: str) -> str:
+    """A hash of the files of a commit that can belong to a kernel of that architecture: other ones' are left out."""
+    name = (git.gitdir, commit, arch)
+    if name not in _hashed:
+        mine = {Arch(arch).source, *(["x86"] if arch == "um" else [])}
+        top = git.text("ls-tree", commit).splitlines()
+        below = git.text("ls-tree", commit, "arch/").splitlines()
+        kept = [line for line in top if line.partition("\t")[2] not in ("arch", "Documentation")]
+        kept += [line for line in below if " tree " not in line or line.rpartition("/")[2] in mine]
+        _hashed[name] = hashlib.sha256("\n".join(kept).encode()).hexdigest()
+    return _hashed[name]
 
 
 def programs(arch: str, config: str = "") -> list[str]:

@@ -28,14 +28,15 @@ def report(job: Job, kernels: Sequence[Kernel], *words: str,
     there = [kernel for kernel in kernels if not kernel.missing]
     try:
         before = build.objects(job, there, patch.before, names, *words)
-        after = build.objects(job, there, patch.after, names, *words)
+        after = build.objects(job, there, patch.after, [*names, *build.later(job, names)], *words)
     except MhpError as err:
         if err.status != Exit.BROKEN_BASE:
             raise
         return Report(skipped=f"the base is broken: {err}", broken=True)
     done, broken = [], False
     for kernel in there:
-        old, new = before[kernel.name], after[kernel.name]
+        old = before[kernel.name]
+        new = {name: built for name, built in after[kernel.name].items() if name in names}
         here = [name for name, built in old.items() if built.failed]
         notes += [f"{kernel.name}: the base is broken: {name} does not compile without the patch:\n"
                   + _tail(old[name].output) for name in here]

@@ -57,7 +57,7 @@ def _counted(side: PreparedTree, below: str, touched: list[str]) -> Reached:
     seen: set[str] = set()
     found: judge.Judged | None = None
     for run in scope.read_runs(paths.COVERAGE / "runs"):
-        if run.which == scope.FULL or found and not wanted(run, found, seen):
+        if run.which == scope.FULL or not wanted(run, left_of(found, run.target in seen) if found else touched):
             continue
         if missing := guests.tools(run.target):
             notes += [missing] if missing not in notes else []
@@ -85,12 +85,15 @@ def _counted(side: PreparedTree, below: str, touched: list[str]) -> Reached:
                    found.series.found, runs, tuple(notes), texts)
 
 
-def wanted(run: Run, found: judge.Judged, seen: Iterable[str]) -> bool:
-    """Whether a run can reach a line that is left: unreached, or not compiled on the architectures seen so far."""
-    own = Path("arch") / Arch(run.target).source
+def left_of(found: judge.Judged, seen: bool) -> set[str]:
+    """The files with lines that are left: unreached, and for an architecture that has not been seen those without code."""
     left = {name for name, _number in found.unreached}
-    if run.target not in seen:
-        left |= {name for one in found.own for name in one.uncompiled}
+    return left if seen else left | {name for one in found.own for name in one.uncompiled}
+
+
+def wanted(run: Run, left: Iterable[str]) -> bool:
+    """Whether a run can reach anything in one of these files."""
+    own = Path("arch") / Arch(run.target).source
     return any(not name.startswith("arch/") or Path(name).is_relative_to(own) for name in left)
 
 

@@ -11,6 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
+from mhp.check import registry
 from mhp.check.cache import Cache, key
 from mhp.check.model import Check, Finding, Job, Report, Result, Status
 from mhp.check.series import Patch, Series
@@ -50,6 +51,13 @@ def units(checks: Sequence[Check], series: Series, number: int | None) -> list[U
     return found
 
 
+def by_patch(todo: Sequence[Unit]) -> list[Unit]:
+    """The units that build, patch by patch: the work tree then goes forward through the series once, not once a check."""
+    slow = [unit for unit in todo if unit.check.tier != "quick"]
+    return sorted(slow, key=lambda unit: (registry.TIERS.index(unit.check.tier), unit.patch is None,
+                                          unit.patch.number if unit.patch else 0))
+
+
 class Runner:
     """Runs units in a directory of its own below build/. typed: the words that choose series and kernel."""
 
@@ -85,11 +93,10 @@ class Runner:
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-        for unit in todo:
-            if unit.check.tier != "quick":
-                with followed(listener.say):
-                    results[id(unit)] = self._one(unit, listener, fresh)
-                listener.end(results[id(unit)])
+        for unit in by_patch(todo):
+            with followed(listener.say):
+                results[id(unit)] = self._one(unit, listener, fresh)
+            listener.end(results[id(unit)])
         self._cache.prune()
         shutil.rmtree(self._tmp, ignore_errors=True)
         return [results[id(unit)] for unit in todo]
