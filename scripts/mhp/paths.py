@@ -9,7 +9,8 @@ build/ (or $MHP_BUILD) holds, for each base `ID` (`v6.12`, or a user's tree):
     build/ID/um-NAME/      the same for kunit/configs/NAME.config
     build/ID/um-gcov/      the same for scripts/coverage, and um-gcov-NAME
     build/ID/coverage/     its reports
-    build/ID/check/        scripts/check: reports, cache, a work tree and objects of the build tier
+    build/ID/check/        scripts/check: reports, caches, a work tree and objects of the build tier
+    build/ID/each/         the tree of `scripts/series each` and of check's run tier, and its builds
     build/src/             kernel sources as they were fetched
     build/tmp/             files of the run that is under way
     build/pycache/         compiled modules of scripts/kunit.py

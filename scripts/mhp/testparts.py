@@ -16,12 +16,13 @@ import re
 import shlex
 import tomllib
 import xml.etree.ElementTree as xml
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mhp import guard, known_bad, log, matrix, paths, repeat, stock, upstream
 from mhp.arch import directives
+from mhp.check import registry
 from mhp.coverage import command as coverage
 from mhp.exits import Exit, MhpError
 from mhp.progress import Progress, say
@@ -63,8 +64,8 @@ class Context:
     verbose: bool
 
 
-def _run(context: Context, name: str, argv: Sequence[str | Path]) -> tuple[int, str]:
-    """Run a command of ours: its exit status, and the end of what it printed."""
+def _run(context: Context, name: str, argv: Sequence[str | Path], env: Mapping[str, str] | None = None) -> tuple[int, str]:
+    """Run a command of ours: its exit status, and the end of what it printed. env: variables that it gets more."""
     path = context.output / f"{name}.log"
     with path.open("wb") as file, Progress(name, None, "bytes printed") as progress:
         def watch() -> str | None:
@@ -73,7 +74,7 @@ def _run(context: Context, name: str, argv: Sequence[str | Path]) -> tuple[int, 
 
         late = upstream.time_limit(_LIMIT_SECONDS)
         ended = guard.supervise([str(word) for word in argv], cwd=paths.REPO, stdout=file.fileno(),
-                                env=os.environ, errors_to=file.fileno(), watch=watch)
+                                env={**os.environ, **(env or {})}, errors_to=file.fileno(), watch=watch)
     lines = path.read_bytes().decode(errors="backslashreplace").splitlines()
     if context.verbose:
         print("\n".join(log.printable(line) for line in lines))
@@ -81,15 +82,16 @@ def _run(context: Context, name: str, argv: Sequence[str | Path]) -> tuple[int, 
     return ended.status, f"{tail}\n    all of it: {path}"
 
 
-def _pytest(directory: Path, ignore: Sequence[Path] = (), workers: str = "auto") -> Callable[[Context], Outcome]:
-    """The tests of a directory. workers: for pytest-xdist; "0" where tests share a build directory."""
+def _pytest(directory: Path, ignore: Sequence[Path] = (), workers: str = "auto",
+            env: Mapping[str, str] | None = None) -> Callable[[Context], Outcome]:
+    """The tests of a directory, or of one file. workers: for pytest-xdist; "0" where tests share a build directory."""
     def work(context: Context) -> Outcome:
-        report = context.output / f"{directory.name}.xml"
+        report = context.output / f"{directory.stem}.xml"
         report.unlink(missing_ok=True)
-        status, tail = _run(context, f"pytest-{directory.name}", [
+        status, tail = _run(context, f"pytest-{directory.stem}", [
             "/usr/bin/python3", "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", workers,
             f"--rootdir={paths.SCRIPTS / 'tests'}", f"--junitxml={report}",
-            *(f"--ignore={path}" for path in ignore), directory])
+            *(f"--ignore={path}" for path in ignore), directory], env)
         if not report.exists():
             return Outcome(Counts(0, 1), (f"pytest ended with status {status}:\n{tail}",))
         return _pytest_outcome(report, status, tail)
@@ -288,6 +290,8 @@ def parts() -> list[Part]:
         found.append(Part("guest", "guests", "tests that need a built kernel", _pytest(guests, workers="0")))
     return [*found, *_config_parts(), *_matrix_parts(),
             Part("coverage", "guests", "gcov: what the suites reach of the scope and of the series", _coverage),
+            Part("checks-run", "guests", "the samples of scripts/checks/ that are booted", _pytest(
+                kernel / "test_check_samples.py", workers="0", env={"MHP_CHECK_TIERS": registry.TIERS[-1]})),
             Part("known-bad", "guests", "faults put back, one by one: the suites catch each", _known_bad),
             Part("stock", "guests", "upstream's default run, with and without the shims", _stock)]
 
