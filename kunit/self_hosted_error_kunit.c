@@ -202,7 +202,7 @@ static int add_pages_self_hosted(unsigned long pfn, unsigned long nr_pages,
  *	| part | nothing |	of one host
  *
  * Some of the memmap would have no place, or one that is somebody else's.  It is
- * one case, because the kernel warns about it once in a boot.
+ * one case: it is the first of them that the kernel warns about.
  */
 static void add_pages_self_hosted_is_refused_where_impossible(struct kunit *test)
 {
