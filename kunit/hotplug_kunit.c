@@ -222,22 +222,22 @@ static void offline_and_remove_memory_misaligned_is_refused(struct kunit *test)
 }
 
 /* All at once, then every tenth one online, then all at once again. */
-static void add_memory_100_blocks(struct kunit *test)
+static void add_memory_40_blocks(struct kunit *test)
 {
-	struct fake_range range = fake_range(test, 100);
+	struct fake_range range = fake_range(test, 40);
 	unsigned long memmap = PHYS_PFN(range.nr_pages * sizeof(struct page));
 	unsigned int i;
 
 	if (memmap > global_zone_page_state(NR_FREE_PAGES) / 2)
-		kunit_skip(test, "too little free memory for the memmap of 100 memory blocks");
+		kunit_skip(test, "too little free memory for the memmap of 40 memory blocks");
 
 	KUNIT_ASSERT_EQ(test, fake_add(test, range, MHP_NONE), 0);
 	blocks_expect_state(test, range, MEM_OFFLINE);
-	for (i = 0; i < 100; i += 10)
+	for (i = 0; i < 40; i += 10)
 		KUNIT_ASSERT_EQ(test, fake_online(test, fake_block(test, range, i),
 						  i % 20 ? MMOP_ONLINE_KERNEL :
 							  MMOP_ONLINE_MOVABLE), 0);
-	for (i = 0; i < 100; i++)
+	for (i = 0; i < 40; i++)
 		blocks_expect_state(test, fake_block(test, range, i),
 				    i % 10 ? MEM_OFFLINE : MEM_ONLINE);
 	KUNIT_ASSERT_EQ(test, offline_and_remove(test, range.start, range.size), 0);
@@ -281,7 +281,7 @@ static struct kunit_case hotplug_cases[] = {
 	KUNIT_CASE(offline_and_remove_memory_of_any_state),
 	KUNIT_CASE(offline_and_remove_memory_busy_brings_all_back),
 	KUNIT_CASE(offline_and_remove_memory_misaligned_is_refused),
-	KUNIT_CASE(add_memory_100_blocks),
+	KUNIT_CASE(add_memory_40_blocks),
 	KUNIT_CASE(offline_and_remove_memory_rollback_vetoed),
 	{}
 };
