@@ -174,7 +174,9 @@ def test_only_what_is_worse_is_the_patch_s_fault(before: Outcome, after: Outcome
     (WRONG, WRONG, Status.PASS, True),
     (PANICS, PANICS, Status.SKIP, True),
     (BROKEN, BROKEN, Status.SKIP, True),
-    (WRONG, PANICS, Status.FAIL, True)])
+    (WRONG, PANICS, Status.FAIL, True),
+    (WRONG, RIGHT, Status.PASS, False),
+    (BROKEN, RIGHT, Status.PASS, False)])
 def test_base_that_fails_is_said_to_be_broken(before: Outcome, after: Outcome, status: Status, broken: bool) -> None:
     compared = [by_case.compare(before, after, "um")]
     report = by_case.report(compared, "all", "the base")

@@ -17,7 +17,8 @@ _WHOLE = (Exit.PANIC.name, Exit.TIMEOUT.name, Exit.UNFINISHED.name, Exit.NOTHING
 
 @dataclass
 class Compared:
-    """What two runs come to. base_fails: the one without the patch is not right by itself."""
+    """What two runs come to. base_fails: neither is right, and the one without the patch is not the patch's fault. useless:
+    nothing could be learnt of the patch."""
 
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -27,7 +28,7 @@ class Compared:
 
 def compare(before: Outcome, after: Outcome, what: str) -> Compared:
     """What the patch has done to the run `what`; whatever was wrong before is not its fault."""
-    found = Compared(base_fails=not before.right)
+    found = Compared(base_fails=not before.right and not after.right)
     if before.error or after.error:
         _builds(before, after, what, found)
         return found
@@ -53,6 +54,7 @@ def report(compared: Sequence[Compared], summary: str, base: str) -> Report:
                       broken=True)
     if not findings and compared and all(one.useless for one in compared):
         return Report(skipped="nothing can be said: the guest came to its end too early before this patch, too", notes=notes)
+    summary = f"{base} fails by itself, the series makes nothing worse; {summary}" if broken else summary
     return Report(tuple(findings), summary=summary, notes=notes, broken=broken)
 
 
