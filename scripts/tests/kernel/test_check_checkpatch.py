@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0
+"""checkpatch.pl with several patches at once, and a part of codespell's dictionary, says what it says of each by itself."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mhp import run
+from mhp.check import checkpatch, registry, series
+from mhp.check.model import Job
+from mhp.git import clean_environment
+from mhp.tree import prepare, using
+
+# They have something to complain of, a wrong word among it.
+SAMPLES = ("checkpatch", "signoff", "spdx", "reported", "kconfig")
+
+
+@pytest.mark.skipif(not checkpatch._DICTIONARY.is_file(), reason="codespell is not installed")  # pylint: disable=protected-access
+def test_shared_runs_say_what_single_ones_say(tmp_path: Path) -> None:
+    kdir = os.environ.get("LINUX")
+    tree = prepare(Path(kdir) if kdir else None)
+    with using(tree):
+        found = series.read(tree, None, None)
+        patches = [patch for name in SAMPLES
+                   for patch in series.read(tree, str(registry.CHECKS / name / "samples/bad.mbox"), None).patches]
+        misspelt = replace(patches[0], raw=patches[0].raw.replace(b"\n---\n", b"\n\nTeh seperate pages.\n---\n", 1))
+        patches = [replace(patch, number=number) for number, patch in
+                   enumerate([*patches, misspelt, *found.patches], 1)]
+        job = Job(replace(found, patches=tuple(patches)), None, tree, tmp_path)
+        groups = checkpatch.share_out(patches, 2)
+        together = {number: said for group in groups
+                    for number, said in checkpatch._run(job, group).items()}  # pylint: disable=protected-access
+        for patch in patches:
+            file = tmp_path / "one.patch"
+            file.write_bytes(patch.raw)
+            done = run.run([tree.path / checkpatch.SCRIPT, "--strict", "--no-summary", "--show-types", "--color=never",
+                            "--codespell", f"--codespellfile={checkpatch._DICTIONARY}", file],  # pylint: disable=protected-access
+                           cwd=tree.path, env=clean_environment(), timeout=120)
+            alone = tuple(checkpatch._parse(done.text))  # pylint: disable=protected-access
+            assert together[patch.number] == alone, patch.subject
+    kinds = {kind for said in together.values() for kind, _finding in said}
+    assert {"TYPO_SPELLING", "CAMELCASE"} <= kinds and len(kinds) > 4
