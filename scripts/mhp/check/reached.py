@@ -56,6 +56,7 @@ def _counted(side: PreparedTree, below: str, touched: list[str]) -> Reached:
     runs: list[str] = []
     seen: set[str] = set()
     found: judge.Judged | None = None
+    counters = patches.with_counters(side.git, below, touched)
     for run in scope.read_runs(paths.COVERAGE / "runs"):
         if run.which == scope.FULL or not wanted(run, left_of(found, run.target in seen) if found else touched):
             continue
@@ -63,7 +64,7 @@ def _counted(side: PreparedTree, below: str, touched: list[str]) -> Reached:
             notes += [missing] if missing not in notes else []
             continue
         say(f"gcov: {run.name}")
-        objects = command.instrumented(chosen, touched, Arch(run.target))
+        objects = command.instrumented(chosen, counters, Arch(run.target))
         try:
             _status, counted = command.count(run, side, objects, command.Asked())
         except MhpError as err:
@@ -74,7 +75,7 @@ def _counted(side: PreparedTree, below: str, touched: list[str]) -> Reached:
         data = model.merge([data, counted])
         runs.append(run.name)
         seen.add(run.target)
-        found = _judged(side, below, data)
+        found = _judged(side, below, touched, data)
     if found is None:
         return Reached(why=f"no run gave data: {'; '.join(notes)}", notes=tuple(notes))
     texts = {name: (side.path / name).read_text(encoding="utf-8", errors="replace").splitlines() for name in touched}
@@ -97,8 +98,8 @@ def wanted(run: Run, left: Iterable[str]) -> bool:
     return any(not name.startswith("arch/") or Path(name).is_relative_to(own) for name in left)
 
 
-def _judged(side: PreparedTree, below: str, data: Data) -> judge.Judged:
-    own = patches.attribute(side.git, below, data)
+def _judged(side: PreparedTree, below: str, touched: list[str], data: Data) -> judge.Judged:
+    own = patches.attribute(side, below, touched, data)
     return judge.judge(side.path, data, own, scope.Scope({}), scope.read_exclusions(paths.COVERAGE / "exclusions"),
                        scope.read_thresholds(paths.COVERAGE / "thresholds"))
 
