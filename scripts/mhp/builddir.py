@@ -32,6 +32,11 @@ class BuildDir:
         return self.path / "test.log"
 
     @property
+    def system_map(self) -> Path:
+        """The addresses of the kernel's symbols, as the link leaves them."""
+        return self.path / "System.map"
+
+    @property
     def handed_out(self) -> Path:
         """What the last guest under QEMU counted, when it is built for gcov (coverage/handed.py)."""
         return self.path / "gcov.data"

@@ -6,6 +6,8 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from mhp import compiler, fastbuild, guard, kconfig, seed, unchanged, upstream
@@ -70,13 +72,22 @@ def outdate(build: BuildDir, srctree: Path, edited: frozenset[str]) -> None:
             os.utime(path, (late, late))
 
 
-def fast(job: Job, before: unchanged.Key, found: Change) -> bool:
-    """Build by ninja if it can do it; False when make has to.
+@dataclass(frozen=True)
+class Fast:
+    """A build by ninja: its command line and environment, () when nothing has to be made. objects: what is compiled."""
 
-    Raises MhpError(BUILD_FAILED) with the compiler's words.
-    """
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    objects: Sequence[str]
+    before: unchanged.Key
+    edited: frozenset[str]
+    contents: Mapping[str, str]
+
+
+def fast(job: Job, before: unchanged.Key, found: Change) -> Fast | None:
+    """How ninja builds it; None when make has to. It is to be followed by ninja(), or by begin_ninja() and finish_ninja()."""
     if not found.only_files:
-        return False
+        return None
     try:
         if shutil.which("ninja") is None:
             raise NotFast("ninja is not installed (`make setup` does it), with which it would be faster")
@@ -92,30 +103,44 @@ def fast(job: Job, before: unchanged.Key, found: Change) -> bool:
         plan = fastbuild.plan(records, objects, link) if objects else None
     except NotFast as why:
         say(f"this is for make to build: {why}")
-        return False
+        return None
     contents = unchanged.contents(job.tree.path, found.edited)
+    argv: Sequence[str] = ()
+    env: Mapping[str, str] = {}
     if plan:
-        _run(job, plan, environment, found)
-    later = unchanged.contents(job.tree.path, found.edited)
-    unchanged.record(job.build, job.arch, before, [name for name in later if later[name] != contents[name]])
-    return True
+        jobs = int(job.options.seen.jobs or len(os.sched_getaffinity(0)))
+        argv, env = fastbuild.write(job.build, plan, environment, jobs)
+    return Fast(tuple(argv), env, plan.objects if plan else (), before, found.edited, contents)
 
 
-def _run(job: Job, plan: fastbuild.Plan, environment: dict[str, str], found: Change) -> None:
-    more = len(plan.objects) - _OBJECTS_SHOWN
-    say(f"compiling {', '.join(plan.objects[:_OBJECTS_SHOWN])}{f' and {more} more' if more > 0 else ''}, and linking")
-    unchanged.attempt(job.build, found.edited)
-    jobs = int(job.options.seen.jobs or len(os.sched_getaffinity(0)))
-    argv, env = fastbuild.write(job.build, plan, environment, jobs)
-    sys.stdout.flush()
-    watch = upstream.Watch(job, True, [])
-    ended = None
-    try:
-        ended = guard.supervise(argv, cwd=job.tree.path, env=env, watch=watch.build)
-    finally:
-        watch.done(None if ended and not ended.status else MhpError)
-    if ended.status:
-        raise failed(job, ended.errors)
+def ninja(job: Job, build: Fast) -> None:
+    """Build it. Raises MhpError(BUILD_FAILED) with the compiler's words."""
+    if build.argv:
+        begin_ninja(job, build)
+        sys.stdout.flush()
+        watch = upstream.Watch(job, True, [])
+        ended = None
+        try:
+            ended = guard.supervise(build.argv, cwd=job.tree.path, env=build.env, watch=watch.build)
+        finally:
+            watch.done(None if ended and not ended.status else MhpError)
+        if ended.status:
+            raise failed(job, ended.errors)
+    finish_ninja(job, build)
+
+
+def begin_ninja(job: Job, build: Fast) -> None:
+    """What comes before somebody runs build.argv."""
+    more = len(build.objects) - _OBJECTS_SHOWN
+    say(f"compiling {', '.join(build.objects[:_OBJECTS_SHOWN])}{f' and {more} more' if more > 0 else ''}, and linking")
+    unchanged.attempt(job.build, build.edited)
+
+
+def finish_ninja(job: Job, build: Fast) -> None:
+    """It was built. What was saved meanwhile may have been compiled or not."""
+    later = unchanged.contents(job.tree.path, build.edited)
+    unchanged.record(job.build, job.arch, build.before,
+                     [name for name in later if later[name] != build.contents[name]])
 
 
 def failed(job: Job, errors: bytes) -> MhpError:

@@ -12,7 +12,6 @@ from pathlib import Path
 from mhp.log import LIMIT_BYTES
 from mhp.state import write_whole
 
-SYSTEM_MAP = "System.map"
 # As %pS prints an address that it has no name for.
 _ADDRESS = re.compile(rb"\b0x([0-9a-f]{16})\b")
 _SYMBOL = re.compile(rb"^([0-9a-f]{16}) (\w) (\S+)$", re.MULTILINE)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -258,19 +258,27 @@ def call(job: Job, subcommand: str, rest: Sequence[str], *, stdout: int | None =
     return Finished(ended, job.build.log.exists(), watch.seconds, shown(words))
 
 
-def call_shared(job: Job, parts: Sequence[Share], rest: Sequence[str], *, stdout: int | None = None) -> list[Finished]:
-    """`exec` once for each share, side by side, with results in its directory; as call() otherwise."""
+def call_shared(job: Job, parts: Sequence[Share], rest: Sequence[str], *, stdout: int | None = None,
+                first: tuple[Sequence[str], Mapping[str, str]] | None = None) -> list[Finished]:
+    """`exec` once for each share, side by side, with results in its directory; as call() otherwise.
+
+    first: a command and its environment, see shares.command(). None is booted when that failed.
+    """
     jobs = [replace(job, build=BuildDir(part.path)) for part in parts]
     watch = Watch(job, False, [one.build.log for one in jobs])
+    if first:
+        ours = environment()
+        first = first[0], {name: value for name, value in first[1].items() if ours.get(name) != value}
     with guest_directory() as guest:
         commands = [arguments(one, "exec", [*rest, part.glob], guest, one.build.results)
                     for one, part in zip(jobs, parts, strict=True)]
-        ended = _supervise(watch, shares.command(parts, commands, PYTHON), commands, guest, stdout)
+        ended = _supervise(watch, shares.command(parts, commands, PYTHON, first), commands, guest, stdout)
     found = []
+    built = not shares.first_failed(parts)
     for one, words, alone in zip(jobs, commands, shares.ended(parts), strict=True):
         status, seconds = alone or (ended.status, watch.seconds)
         how = replace(ended, status=status, stopped=None if alone else ended.stopped)
-        found.append(Finished(how, one.build.log.exists(), seconds, shown(words)))
+        found.append(Finished(how, built and one.build.log.exists(), seconds, shown(words)))
     return found
 
 

@@ -3,11 +3,12 @@
 
 import re
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 import pytest
 from test_kunit_run import Kunit, fixture_kunit, mentioning  # pylint: disable=unused-import # noqa: F401
 
-from mhp import paths, results, shares, upstream
+from mhp import guard, paths, results, shares, upstream
 from mhp.exits import Exit
 
 SUITES = re.findall(r'\.name = "(mhp_\w+)",', "".join(
@@ -71,3 +72,31 @@ def test_hanging_guest_is_a_timeout_of_its_own(shared: Kunit) -> None:
 def test_repeat_compares_one_guest_with_several(shared: Kunit) -> None:
     assert shared("exec", "--repeat=2") == Exit.PASS
     assert len(shared.calls) == 4
+
+
+def _after(tmp_path: Path, first: str) -> tuple[guard.Ended, list[shares.Share], str]:
+    """Two guests of a kernel that the shell command `first` is to make; what was printed."""
+    kernel = tmp_path / "build dir" / "linux"
+    kernel.parent.mkdir()
+    parts = shares.prepare(kernel, kernel.with_name("System.map"), shares.globs(2), True)
+    words = shares.command(parts, [[str(part.path / "linux"), part.glob] for part in parts], upstream.PYTHON,
+                           (["sh", "-c", first, "sh", str(kernel)], {"MADE": "booted"}))
+    with (tmp_path / "printed").open("wb") as printed:
+        ended = guard.supervise(words, stdout=printed.fileno(), watch=upstream.time_limit(30))
+    return ended, parts, (tmp_path / "printed").read_text()
+
+
+def test_guests_wait_for_what_comes_first(tmp_path: Path) -> None:
+    make = 'sleep 0.2; printf "#!/bin/sh\\nsleep 0.1; echo $MADE \\"\\$1\\"\\n" >"$1"; chmod +x "$1"'
+    ended, parts, printed = _after(tmp_path, make)
+    assert ended.status == 0 and ended.stopped is None and not shares.first_failed(parts)
+    assert printed.splitlines() == [f"booted {part.glob}" for part in parts]
+    # What came first is not a part of a guest's time.
+    assert all(how is not None and how[0] == 0 and 0.1 <= how[1] for how in shares.ended(parts))
+
+
+def test_no_guest_runs_when_what_comes_first_fails(tmp_path: Path) -> None:
+    ended, parts, printed = _after(tmp_path, "echo wrong >&2; exit 3")
+    assert ended.status == 3 and b"wrong" in ended.errors and shares.first_failed(parts) and not printed
+    assert shares.ended(parts) == [None, None]
+    assert not mentioning(str(parts[0].path))

@@ -20,7 +20,7 @@ MAP = b"""\
 
 
 def _named(tmp_path: Path, text: bytes, system_map: bytes | None = MAP) -> bytes:
-    log, names = tmp_path / "test.log", tmp_path / symbols.SYSTEM_MAP
+    log, names = tmp_path / "test.log", tmp_path / "System.map"
     log.write_bytes(text)
     if system_map is not None:
         names.write_bytes(system_map)
