@@ -110,16 +110,19 @@ static unsigned long mapped_bytes(struct kunit *test)
 /* add_memory() while the host maps @room bytes more, and not a page beyond. */
 static int add_with_room(struct kunit *test, struct fake_range range, unsigned long room)
 {
+	unsigned long mapped = mapped_bytes(test);
 	struct rlimit before, limit;
 	int err;
 
 	KUNIT_ASSERT_EQ(test, getrlimit(RLIMIT_AS, &before), 0);
 	limit = before;
-	limit.rlim_cur = mapped_bytes(test) + room;
+	limit.rlim_cur = mapped + room;
 	/* Nothing is asserted until the limit is gone: KUnit needs memory. */
 	KUNIT_ASSERT_EQ(test, setrlimit(RLIMIT_AS, &limit), 0);
 	err = add_memory(0, range.start, range.size, MHP_NONE);
 	setrlimit(RLIMIT_AS, &before);
+	if (err)
+		KUNIT_EXPECT_EQ(test, mapped_bytes(test), mapped);
 	return err;
 }
 
