@@ -50,6 +50,12 @@ static int block_offline(struct memory_block *mem, void *arg)
 	return device_offline(&mem->dev);
 }
 
+static int block_back_offline(struct memory_block *mem, void *arg)
+{
+	return mem->state == MEM_ONLINE ? device_offline(&mem->dev) : 0;
+}
+
+/* Blocks are independent: those before the one that fails are online. */
 static int online(void *arg)
 {
 	struct memory *memory = arg;
@@ -57,6 +63,9 @@ static int online(void *arg)
 
 	lock_device_hotplug();
 	err = walk_memory_blocks(memory->range.start, memory->range.size, memory, block_online);
+	if (err)
+		walk_memory_blocks(memory->range.start, memory->range.size, NULL,
+				   block_back_offline);
 	unlock_device_hotplug();
 	return err;
 }

@@ -7,7 +7,6 @@
  */
 
 #include <linux/gfp.h>
-#include <linux/kmsg_dump.h>
 #include <linux/memory_hotplug.h>
 #include <linux/migrate.h>
 #include <linux/mm.h>
@@ -17,6 +16,7 @@
 #include "../internal.h"
 #include "contents.h"
 #include "fake_section.h"
+#include "log_lines.h"
 #include "mhp_validate.h"
 #include "self_hosted.h"
 
@@ -48,27 +48,13 @@ static void online_pages_frees_no_vmemmap_page(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, free, 0);
 }
 
-/* Lines of the kernel's log from @iter on that hold @text; moves @iter to the end. */
-static unsigned int count_log_lines(struct kmsg_dump_iter *iter, const char *text)
-{
-	unsigned int count = 0;
-	char line[200];
-	size_t len;
-
-	while (kmsg_dump_get_line(iter, false, line, sizeof(line) - 1, &len)) {
-		line[len] = '\0';
-		count += !!strstr(line, text);
-	}
-	return count;
-}
-
 /*
  * One call for all hosts: what is movable lies on both sides of what is not.
  * Nothing tries to move a vmemmap page.
  */
 static void offline_pages_migrates_around_vmemmap_pages(struct kunit *test)
 {
-	struct kmsg_dump_iter iter = {};
+	struct kmsg_dump_iter iter;
 	struct fake_range range = online(test, 3, ZONE_MOVABLE);
 	unsigned long first = range.pfn + self_hosted_vmemmap_pages(test);
 	unsigned long end = range.pfn + range.nr_pages - range.nr_pages / 8;
@@ -80,10 +66,9 @@ static void offline_pages_migrates_around_vmemmap_pages(struct kunit *test)
 		stride = rounddown(stride, host);
 	contents = contents_fill(test, first, stride, NR_CONTENTS);
 
-	kmsg_dump_rewind(&iter);
-	count_log_lines(&iter, "");
+	log_lines_begin(&iter);
 	KUNIT_ASSERT_EQ(test, fake_offline_pages(test, range.pfn, range.nr_pages), 0);
-	KUNIT_EXPECT_EQ(test, count_log_lines(&iter, "failed to isolate pfn"), 0);
+	KUNIT_EXPECT_EQ(test, log_lines_count(&iter, "failed to isolate pfn"), 0);
 	contents_expect_intact(test, contents);
 	KUNIT_EXPECT_EQ(test, contents_nr_within(contents, range.pfn, range.nr_pages), 0);
 	self_hosted_expect(test, range);
