@@ -25,9 +25,15 @@ def test_shared_runs_say_what_single_ones_say(tmp_path: Path) -> None:
         found = series.read(tree, None, None)
         patches = [patch for name in SAMPLES
                    for patch in series.read(tree, str(registry.CHECKS / name / "samples/bad.mbox"), None).patches]
-        misspelt = replace(patches[0], raw=patches[0].raw.replace(b"\n---\n", b"\n\nTeh seperate pages.\n---\n", 1))
+        theirs = (tree.path / "scripts/spelling.txt").read_bytes()
+        word = next(word for line in checkpatch._DICTIONARY.read_bytes().splitlines()  # pylint: disable=protected-access
+                    if len(word := line.partition(b"->")[0]) > 8 and word.isalpha() and word not in theirs
+                    and b"disabled" not in line)
+        misspelt = replace(patches[0], raw=patches[0].raw.replace(b"\n\n", b"\n\nThe " + word + b" pages.\n\n", 1))
+        # Those with a name in CamelCase twice: the second time it must be told again.
+        camel = [patch for patch in found.patches if checkpatch._is_camel(patch)]  # pylint: disable=protected-access
         patches = [replace(patch, number=number) for number, patch in
-                   enumerate([*patches, misspelt, *found.patches], 1)]
+                   enumerate([*patches, misspelt, *found.patches[:2], *camel, *camel], 1)]
         job = Job(replace(found, patches=tuple(patches)), None, tree, tmp_path)
         groups = checkpatch.share_out(patches, 2)
         together = {number: said for group in groups
@@ -41,4 +47,5 @@ def test_shared_runs_say_what_single_ones_say(tmp_path: Path) -> None:
             alone = tuple(checkpatch._parse(done.text))  # pylint: disable=protected-access
             assert together[patch.number] == alone, patch.subject
     kinds = {kind for said in together.values() for kind, _finding in said}
-    assert {"TYPO_SPELLING", "CAMELCASE"} <= kinds and len(kinds) > 4
+    texts = "".join(finding.text for said in together.values() for _kind, finding in said)
+    assert {"TYPO_SPELLING", "CAMELCASE"} <= kinds and len(kinds) > 4 and f"'{word.decode()}' may be misspelled" in texts
