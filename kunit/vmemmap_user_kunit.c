@@ -24,7 +24,7 @@ struct world {
 
 static struct world world(struct kunit *test)
 {
-	struct world w = { .range = self_hosted_online(test, 2, MMOP_ONLINE_KERNEL) };
+	struct world w = { .range = self_hosted_online(test, 2, MMOP_ONLINE_MOVABLE) };
 
 	w.nr = self_hosted_vmemmap_pages(test);
 	w.held = contents_hold(test, w.range.pfn + w.nr, 1);
