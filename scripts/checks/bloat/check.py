@@ -36,7 +36,7 @@ def check(job: Job) -> Report:
     if not total:
         return Report(skipped="bloat-o-meter gave no total", notes=tuple(text.splitlines()[-20:]))
     before, after = int(total[1]), int(total[2])
-    findings = [Finding(Status.WARN, f"{match[1]} grows by {match[4]} bytes, to {match[3]}")
+    findings = [Finding(Status.WARN, f"{match[1]} grows by {int(match[4])} bytes, to {match[3]}")
                 for match in _SYMBOL.finditer(text) if int(match[4]) > _SYMBOL_BYTES]
     if after - before > _TOTAL_BYTES:
         findings.append(Finding(Status.WARN, f"vmlinux grows by {after - before} bytes ({kernel.name}), to {after}"))
