@@ -21,7 +21,7 @@ from mhp.tree import PreparedTree, prepare, read_state, using
 
 CONFIG = "gcov"
 SUMMARY = "coverage.json"
-_TIMEOUT_SECONDS = 120
+_TIMEOUT_SECONDS = 300
 # With one of these a guest ran to its end, so that there is data.
 _WITH_DATA = (Exit.PASS, Exit.FINDINGS, Exit.REPORT)
 
