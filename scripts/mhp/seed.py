@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Sequence
 
+from mhp import shares
 from mhp.builddir import BuildDir
 from mhp.exits import Exit, MhpError
 from mhp.lock import LOCK_NAME, locked
@@ -15,7 +16,8 @@ from mhp.progress import say
 from mhp.upstream import Job
 
 # About one directory's own builds and runs, but for the record of what it was built from.
-_OWN = shutil.ignore_patterns(LOCK_NAME, "mhp-*", "*.log", "*.json", "*.data", ".config", "source")
+_OWN = shutil.ignore_patterns(LOCK_NAME, "mhp-*", "*.log", "*.json", "*.data", ".config", "source",
+                              shares.DIRECTORY)
 
 
 def bases(job: Job) -> list[BuildDir]:

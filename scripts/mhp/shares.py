@@ -19,7 +19,8 @@ from pathlib import Path
 
 # Suites are called mhp_NAME; these first letters of names take about the same time.
 _LETTERS = ("a-l", "m-r", "s", "t-z")
-_DIRECTORY = "shares"
+# In the build directory.
+DIRECTORY = "shares"
 _ENDED = "ended.json"
 _READY = "ready"
 _LOOK_SECONDS = 0.02
@@ -60,7 +61,7 @@ def prepare(kernel: Path, system_map: Path, wanted: Sequence[str], waiting: bool
 
     waiting: the kernel is still to be built. Guests wait until _main() says that it is.
     """
-    top = kernel.parent / _DIRECTORY
+    top = kernel.parent / DIRECTORY
     shutil.rmtree(top, ignore_errors=True)
     shares = [Share(glob, top / str(number)) for number, glob in enumerate(wanted)]
     for share in shares:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mhp import options, seed
+from mhp import options, seed, shares
 from mhp.builddir import BuildDir
 from mhp.lock import locked
 from mhp.tree import PreparedTree
@@ -39,11 +39,12 @@ def empty(path: Path) -> BuildDir:
 
 def test_new_directory_holds_objects_with_their_times(tmp_path: Path) -> None:
     base, build = built(tmp_path / "um"), empty(tmp_path / "um-gcov")
+    shares.prepare(base.kernel("um"), base.system_map, shares.globs(2), True)
     assert seed.plant(build, [base]) == base
     copied = build.path / "mm/a.o"
     assert copied.read_text(encoding="ascii") == "object" and copied.stat().st_mtime == _OLD
     assert build.config.exists() and build.stamp.exists()
-    assert not any((build.path / name).exists() for name in ("test.log", "results.json", "mhp-fast"))
+    assert not any((build.path / name).exists() for name in ("test.log", "results.json", "mhp-fast", "shares"))
 
 
 def test_tools_records_name_the_new_directory(tmp_path: Path) -> None:
