@@ -371,7 +371,7 @@ def missed(bench: Bench) -> bool:
 def run(kdir: Path | None, runs: int, scratch: bool) -> int:
     """Measure, print the table and write build/bench.json; FINDINGS when something is slower than wanted."""
     about = machine()
-    tree = prepare(kdir)
+    tree = prepare(kdir, True)
     bench = Bench(tree, [f"--kdir={kdir.absolute()}"] if kdir else [], runs)
     try:
         if scratch:

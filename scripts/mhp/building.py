@@ -10,15 +10,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mhp import compiler, fastbuild, guard, kconfig, seed, unchanged, upstream
+from mhp import compiler, fastbuild, guard, kconfig, nearest, seed, unchanged, upstream, usertree
 from mhp.builddir import BuildDir
 from mhp.exits import Exit, MhpError
 from mhp.fastbuild import NotFast
 from mhp.kbuild import Records
 from mhp.options import again
 from mhp.progress import say
+from mhp.tree import read_state
 from mhp.unchanged import Change
 from mhp.upstream import Job
+from mhp.worktree import listing
 
 _ENVIRONMENT_SECONDS = 120
 _OBJECTS_SHOWN = 3
@@ -145,8 +147,14 @@ def finish_ninja(job: Job, build: Fast) -> None:
 
 def failed(job: Job, errors: bytes) -> MhpError:
     """The error for a kernel that does not build, with the compiler's words and how to repeat it."""
-    return MhpError(Exit.BUILD_FAILED, f"the kernel does not build:\n{upstream.shown_errors(errors)}\nrepeat: "
-                    f"{again(job.options.typed)}")
+    said = f"the kernel does not build:\n{upstream.shown_errors(errors)}\n"
+    made_from = read_state(job.tree)
+    if not nearest.is_own(made_from):
+        said += f"({nearest.about(made_from)})\n"
+    if made_from.kdir and (names := usertree.untracked(Path(made_from.kdir))):
+        said += (f"these files of {made_from.kdir} are not taken, as git does not track them (`git add -N` is enough):\n"
+                 f"{listing(names)}\n")
+    return MhpError(Exit.BUILD_FAILED, f"{said}repeat: {again(job.options.typed)}")
 
 
 def _environment(job: Job) -> dict[str, str]:

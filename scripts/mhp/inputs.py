@@ -12,7 +12,6 @@ from mhp import paths
 from mhp.exits import Exit, MhpError
 from mhp.patches import read_patch, read_series
 
-_VERSION_DIR = re.compile(r"v(\d+)\.(\d+)")
 # What editors and Python leave beside sources.
 _NOT_SOURCES = re.compile(r"\..*|.*~|#.*#|.*\.(orig|rej|bak|pyc|o|tmp)|__pycache__")
 _MAX_FILE_BYTES = 4 << 20
@@ -31,17 +30,6 @@ class Step:
     key: str
     patch: bytes
     files: dict[str, tuple[str, bytes]]
-
-
-def shims_for(version: tuple[int, int]) -> str:
-    """The folder of arch-shims/ for a kernel version: its own, else the next older, else the oldest."""
-    known = sorted((int(match[1]), int(match[2])) for match in
-                   (_VERSION_DIR.fullmatch(path.name) for path in paths.ARCH_SHIMS.glob("v*")) if match)
-    if not known:
-        raise MhpError(Exit.BROKEN_BASE, f"{paths.ARCH_SHIMS} holds no folder for any kernel version")
-    older = [one for one in known if one <= version]
-    major, minor = older[-1] if older else known[0]
-    return f"v{major}.{minor}"
 
 
 def steps(shims: str, series: bool) -> list[Step]:

@@ -20,7 +20,7 @@ from mhp.lock import locked
 from mhp.options import Options, again, without_flag
 from mhp.paths import build_root
 from mhp.progress import say
-from mhp.tree import PreparedTree, prepare, using
+from mhp.tree import PreparedTree, using
 from mhp.upstream import Finished, Job
 from mhp.verdict import Boot, Verdict
 
@@ -36,7 +36,7 @@ def command(options: Options) -> int:
 def _once(options: Options) -> int:
     if options.matrix:
         return matrix_run.command(options, _boot_of_matrix)
-    tree = prepare(options.kdir)
+    tree = options.prepare()
     with using(tree):
         if options.subcommand == "parse":
             return _parse(options, tree)
@@ -47,7 +47,7 @@ def _once(options: Options) -> int:
 
 def _boot_of_matrix(options: Options) -> tuple[Verdict, BuildDir]:
     """One boot of several: nothing is printed but progress."""
-    tree = prepare(options.kdir)
+    tree = options.prepare()
     with using(tree):
         return decide_in(options, tree), upstream.build_dir(options, tree)
 

@@ -50,7 +50,7 @@ def _names_arch(asked: Options) -> bool:
 def _typed(asked: Options, row: Row) -> list[str]:
     """The command line that does the one boot."""
     words = options.without_flag(list(asked.rest), "--arch")
-    kdir = [f"--kdir={asked.kdir}"] if asked.kdir else []
+    kdir = [*([f"--kdir={asked.kdir}"] if asked.kdir else []), *(["--series"] if asked.series else [])]
     return [asked.subcommand, f"--boot={row.name}", *kdir, *words]
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from mhp import matrix
 from mhp.arch import Arch
 from mhp.exits import Exit, MhpError
-from mhp.tree import add_tree_arguments
+from mhp.tree import PreparedTree, add_tree_arguments, prepare
 
 SUBCOMMANDS = ("run", "config", "build", "exec", "parse")
 _BUILDING = ("run", "config", "build")
@@ -45,6 +45,7 @@ examples:
   scripts/kunit.py run --matrix quick               several boots under QEMU, see scripts/matrix
   scripts/kunit.py exec --boot x86-la57             one of them
   LINUX=~/linux scripts/kunit.py run                on your own kernel tree, which is not touched
+  LINUX=~/linux scripts/kunit.py run --series       the same with the series of mm-patches/ on top
 """
 
 
@@ -58,6 +59,7 @@ class Options:
 
     subcommand: str
     kdir: Path | None
+    series: bool
     configs: tuple[str, ...]
     repeat: int
     matrix: str | None
@@ -67,6 +69,10 @@ class Options:
     seen: argparse.Namespace
     unknown: tuple[str, ...]
     typed: tuple[str, ...]
+
+    def prepare(self) -> PreparedTree:
+        """The prepared tree that this command line is about, brought up to date."""
+        return prepare(self.kdir, True if self.series else None)
 
     @property
     def builds(self) -> bool:
@@ -90,6 +96,8 @@ def _own_parser() -> argparse.ArgumentParser:
         usage="%(prog)s {run,config,build,exec,parse} [our flags] [upstream's flags] [glob]",
         formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
     add_tree_arguments(parser)
+    parser.add_argument("--series", action="store_true", help="on a kernel of yours: put the series of mm-patches/ on "
+                        "top; that is remembered until `scripts/series none`. Debian's has it from the start")
     parser.add_argument("--config", action="append", default=[], metavar="NAME",
                         help="lay kunit/configs/NAME.config over .kunitconfig, in a build directory "
                         "of its own; can be repeated")
@@ -245,8 +253,8 @@ def parse(argv: list[str]) -> Options:
         path = _absolute(seen.target)
         rest = [path if word == seen.target else word for word in rest]
         seen.target = path
-    return Options(subcommand, own.kdir, tuple(own.config), own.repeat, own.matrix, own.watch, own.guests, tuple(rest), seen,
-                   tuple(unknown), tuple(argv))
+    return Options(subcommand, own.kdir, own.series, tuple(own.config), own.repeat, own.matrix, own.watch, own.guests,
+                   tuple(rest), seen, tuple(unknown), tuple(argv))
 
 
 def again(typed: Sequence[str]) -> str:
@@ -262,6 +270,7 @@ def _parse_boot(own: argparse.Namespace, subcommand: str, rest: list[str], argv:
         raise MhpError(Exit.USAGE, "--boot is one line of scripts/matrix, --matrix is several: not both")
     words = [subcommand, *matrix.find(own.boot).words(subcommand in _BOOTING), *rest]
     words += [f"--kdir={own.kdir}"] if own.kdir else []
+    words += ["--series"] if own.series else []
     words += [f"--config={name}" for name in own.config]
     words += [f"--repeat={own.repeat}"] if own.repeat > 1 else []
     words += ["--watch"] if own.watch else []

@@ -92,7 +92,7 @@ def describe(prepared: PreparedTree) -> list[str]:
             lines.append(f"{link.part:7} {link.commit[:12]}  {link.name}")
             lines += [f"{'':22}({note})" for note in link.notes]
         if not known.series:
-            lines.append("mm      none: the series is switched off (`scripts/series apply` takes it again)")
+            lines.append("mm      none: the series is switched off (`scripts/series apply` puts it on top)")
         elif not known.part("mm"):
             lines.append(f"mm      none: mm-patches/{known.shims}/series names no patch")
         prepared_commits = [link.commit for link in known.part("mm")]

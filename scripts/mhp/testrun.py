@@ -47,7 +47,7 @@ def last_line(total: Counts) -> str:
 def run(only: Sequence[str], kdir: Path | None, jobs: int | None, verbose: bool) -> int:
     """Run the parts, print a line for each and the sum last; returns the exit status."""
     parts = chosen(only, testparts.parts())
-    tree = prepare(kdir)
+    tree = prepare(kdir, True)  # it is tested as well
     output = tree.build / "test"
     output.mkdir(parents=True, exist_ok=True)
     flags = [f"--kdir={kdir.absolute()}"] if kdir else []

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mhp import base, chain, discard, inputs, paths, series_files, source, state, usertree, worktree
+from mhp import base, chain, discard, inputs, nearest, paths, series_files, source, state, usertree, worktree
 from mhp.exits import Exit, MhpError
 from mhp.git import Git, clean_environment
 from mhp.lock import locked
@@ -71,8 +71,8 @@ def prepare(kdir: Path | None = None, series: bool | None = None, *, drop_edits:
     """Make the prepared tree, or bring it up to date, and say where it is.
 
     kdir: the user's kernel; None for Debian's. series: with or without mm-patches/ on top, remembered
-    for the next time; None for as it was (at first: with). drop_edits: the user's edits and commits in
-    the prepared tree go (a copy is kept). update_base: take the newest package that apt knows.
+    for the next time; None for as it was (at first: with on Debian's, without on the user's). drop_edits: the
+    user's edits and commits in the prepared tree go (a copy is kept). update_base: take the newest package that apt knows.
 
     Raises MhpError: BROKEN_BASE (no source; a patch does not apply), UNEXPORTED (edits in the prepared
     tree would be lost), USAGE (kdir is no kernel). What was there before then stays as it is.
@@ -85,7 +85,7 @@ def prepare(kdir: Path | None = None, series: bool | None = None, *, drop_edits:
                 and _is_current(place, known, commit or known.base, series)):
             return _prepared(place, known)
     with locked(place):
-        known = _repaired(place, drop_edits) or _create(place, user, series is not False)
+        known = _repaired(place, drop_edits) or _create(place, user, user is None if series is None else series)
         fresh = _follow(_git(place), known, commit or known.base, update_base)
         fresh = replace(fresh, series=known.series if series is None else series)
         return _prepared(place, _update(place, known, fresh, drop_edits))
@@ -193,7 +193,7 @@ def _is_current(place: Path, known: State, commit: str, series: bool | None) -> 
         return False
     if known.kernel == (0, 0):
         return False
-    shims = inputs.shims_for(known.kernel)
+    shims = nearest.shims_for(known.kernel)
     if _fingerprint(known.base, shims, inputs.steps(shims, known.series)) != known.inputs:
         return False
     if git.resolve("HEAD") != known.tip:
@@ -222,7 +222,7 @@ def _create(place: Path, user: UserTree | None, series: bool) -> State:
             config.write(_SETTINGS)
         empty = State(series=series, origin=str(user.path) if user else "", kdir=str(user.path) if user else "")
         fresh = _follow(git, empty, usertree.current(user, git, place) if user else "", False)
-        _announce(fresh)
+        say(nearest.about(fresh))
         steps = inputs.steps(fresh.shims, series)
         fresh.chain = _build(git, fresh, steps, State())
         fresh.inputs = _fingerprint(fresh.base, fresh.shims, steps)
@@ -245,12 +245,14 @@ def _follow(git: Git, known: State, commit: str, newest: bool) -> State:
     """
     if known.kdir:
         fresh = replace(known, base=commit)
+        if commit != known.base:
+            usertree.check_clean(git, commit, known.kdir)
     elif known.base and not newest:
         fresh = replace(known, seen=_look_for_newer(known))
     else:
         fresh = _take_package(git, known, newest)
     kernel = known.kernel if fresh.base == known.base and known.kernel != (0, 0) else _version(git, fresh.base)
-    return replace(fresh, kernel=kernel, shims=inputs.shims_for(kernel))
+    return replace(fresh, kernel=kernel, shims=nearest.shims_for(kernel))
 
 
 def _take_package(git: Git, known: State, newest: bool) -> State:
@@ -284,10 +286,6 @@ def _version(git: Git, commit: str) -> tuple[int, int]:
     return version
 
 
-def _announce(fresh: State) -> None:
-    say(f"kernel: {fresh.origin}, with arch-shims/{fresh.shims}")
-
-
 def _update(place: Path, known: State, fresh: State, drop_edits: bool) -> State:
     """Bring an existing tree from what it was made from, `known`, to what it should be, `fresh`."""
     git = _git(place)
@@ -302,8 +300,8 @@ def _update(place: Path, known: State, fresh: State, drop_edits: bool) -> State:
     if (operation := worktree.unfinished(git)) is not None:
         raise MhpError(Exit.UNEXPORTED, f"a {operation} is under way in {git.worktree}, and the tree must "
                        f"change. Finish it, or give it up with `git {operation.split()[0]} --abort`")
-    if (fresh.origin, fresh.shims) != (known.origin, known.shims):
-        _announce(fresh)
+    if nearest.about(fresh) != nearest.about(known):
+        say(nearest.about(fresh))
     pruned = not git.existing([known.base])
     fresh = replace(fresh, inputs=fingerprint,
                     chain=_build(git, fresh, steps, State() if pruned else known))
@@ -331,11 +329,7 @@ def _build(git: Git, fresh: State, steps: list[inputs.Step], before: State) -> l
     except MhpError as err:
         if err.status != Exit.BROKEN_BASE:
             raise
-        major, minor = fresh.kernel
-        raise MhpError(err.status, f"{err}\nThe kernel is {fresh.origin} ({major}.{minor}), the patches are for "
-                       f"{fresh.shims}. Nothing was changed. Mend the patch, take its line out of the series file, "
-                       "or give another kernel with LINUX=DIR; `scripts/series none` runs without the mm "
-                       "series") from err
+        raise MhpError(err.status, nearest.refusal(fresh, str(err))) from err
 
 
 def _move(place: Path, git: Git, known: State, old: str, new: str) -> None:

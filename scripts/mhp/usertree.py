@@ -8,6 +8,7 @@ and monitors switched off; their attributes and configuration cannot run anythin
 
 import hashlib
 import re
+import shlex
 import shutil
 import subprocess
 from dataclasses import dataclass, replace
@@ -24,7 +25,11 @@ _PLACE = "theirs"
 _INDEX = "index"
 _OBJECTS = "objects"
 _INDEX_OF = "index.of"
+_UNPACKED_INDEX = "mhp-theirs.index"
 _NO_GIT_DATE = "0 +0000"
+# By these kbuild knows that a tree was built in; it then builds nowhere else.
+_BUILT_IN = (".config", "include/config", "arch/um/include/generated")
+_SOURCES = ("*.[chS]", "*Kconfig*", "*Makefile*", "*Kbuild*")
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,28 @@ def parse_version(makefile: str) -> tuple[int, int] | None:
     return (int(found["VERSION"]), int(found["PATCHLEVEL"])) if len(found) == 2 else None
 
 
+def check_clean(git: Git, commit: str, kdir: str) -> None:
+    """Raise MhpError(USAGE) when a commit of their files holds what a build in the tree itself made.
+
+    Where git, or .gitignore, tells such files from sources they are not taken, and that is said.
+    """
+    if taken := list(git.entries(commit, _BUILT_IN)):
+        raise MhpError(Exit.USAGE, f"{kdir}: among its files are those of a build in the tree itself ({', '.join(taken)}), "
+                       f"beside which kbuild builds no other. `make -C {shlex.quote(kdir)} mrproper` removes them; "
+                       "when git tracks them, `git rm --cached` does")
+    if left := [name for name in _BUILT_IN if Path(kdir, name).exists()]:
+        say(f"{kdir}: a build was made in the tree itself ({', '.join(left)}). That is left alone and not used: "
+            "what is built here is built below build/")
+
+
+def untracked(kdir: Path) -> list[str]:
+    """Sources in a git checkout of theirs that git does not track, so that they are not taken; [] without git."""
+    tree = find(kdir)
+    if tree.gitdir is None:
+        return []
+    return Git(tree.gitdir, worktree=tree.path).names("ls-files", "-z", "--others", "--exclude-standard", "--", *_SOURCES)
+
+
 def _borrow(tree: UserTree, git: Git, more: Path) -> None:
     """Let our repository read the objects of theirs, wherever they are today, and those in `more`."""
     assert tree.common
@@ -97,7 +124,8 @@ def current(tree: UserTree, git: Git, place: Path) -> str:
     """
     place = place / _PLACE
     with locked(place):
-        index = place / _INDEX
+        # Without git their files are objects of our repository, and the index is worth nothing without it.
+        index = place / _INDEX if tree.gitdir else git.gitdir / _UNPACKED_INDEX
         index.with_name(f"{_INDEX}.lock").unlink(missing_ok=True)
         ours = Git(git.gitdir, worktree=tree.path, index=index)
         if tree.gitdir is None:

@@ -10,7 +10,7 @@ from mhp import building, guard, paths, upstream
 from mhp.exits import Exit, MhpError
 from mhp.options import Options
 from mhp.progress import say
-from mhp.tree import PreparedTree, prepare
+from mhp.tree import PreparedTree
 from mhp.upstream import Job
 
 _EVENTS = "close_write,create,delete,moved_to,moved_from"
@@ -43,7 +43,7 @@ def loop(options: Options, once: Callable[[], int]) -> int:
 def _state(options: Options) -> object:
     """What a run would be made from; the error when there is none."""
     try:
-        tree = prepare(options.kdir)
+        tree = options.prepare()
         return building.key(Job(options, tree, upstream.build_dir(options, tree)))
     except MhpError as err:
         return str(err)
@@ -58,7 +58,7 @@ def directories(top: Path, tree: PreparedTree) -> list[Path]:
 
 def _wait(options: Options, seen: object) -> None:
     """Until a file may have been saved."""
-    tree = prepare(options.kdir)
+    tree = options.prepare()
     watched = [paths.REPO]
     for top in (paths.KUNIT, paths.ARCH_SHIMS, paths.MM_PATCHES):
         watched += [top, *(path for path in top.rglob("*") if path.is_dir())]

@@ -85,8 +85,9 @@ class World:
         git(self.kernel, "commit", "-q", "-m", "base")
 
     def prepare(self, **more: bool) -> tree.PreparedTree:
-        """Prepare the small kernel."""
-        return tree.prepare(self.kernel, **more)
+        """Prepare the small kernel; at first with the series."""
+        first = {} if list(self.build.glob("*/linux")) else {"series": True}
+        return tree.prepare(self.kernel, **{**first, **more})
 
     @property
     def linux(self) -> Path:

@@ -49,13 +49,13 @@ def wait_for(what: str, seconds: float, done) -> None:  # type: ignore[no-untype
         time.sleep(0.02)
 
 
-def mentioning(text: str) -> list[int]:
-    """Processes that have a text in their command line; zombies have none."""
+def mentioning(text: str, where: str = "cmdline") -> list[int]:
+    """Processes that have a text in their command line, or environment ("environ"); zombies have none."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
             try:
-                if text.encode() in (entry / "cmdline").read_bytes():
+                if text.encode() in (entry / where).read_bytes():
                     found.append(int(entry.name))
             except OSError:
                 pass

@@ -98,6 +98,27 @@ def test_unpacked_tree(world: World) -> None:
     assert changed_times(times, mtimes(world.linux)) == {"mm/page_alloc.c", "mm/new.c"}
 
 
+def test_unpacked_tree_with_a_build_in_it_is_refused(world: World) -> None:
+    kernel = without_git(world)
+    write(kernel, {".config": "CONFIG_X=y\n", "include/config/auto.conf": "CONFIG_X=y\n"})
+    with pytest.raises(MhpError, match=r"build in the tree itself \(\.config, include/config\).*mrproper") as caught:
+        world.prepare()
+    assert caught.value.status == Exit.USAGE and not list(world.build.glob("*/linux*"))
+    write(kernel, {".gitignore": ".*\n/include/config/\n"})
+    world.prepare()
+    assert not (world.linux / ".config").exists()
+
+
+def test_build_that_git_tracks_is_refused(world: World) -> None:
+    world.prepare()
+    write(world.kernel, {".config": "CONFIG_X=y\n"})
+    git(world.kernel, "add", ".config")
+    with pytest.raises(MhpError, match=r"build in the tree itself \(\.config\)"):
+        world.prepare()
+    git(world.kernel, "rm", "-q", "--cached", ".config")
+    world.prepare()
+
+
 def test_unpacked_tree_inside_another_repository(world: World) -> None:
     without_git(world)
     git(world.tmp, "init", "-q", str(world.tmp))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from small_world import World
+from small_world import World, edit, git
 
 from mhp import options, watch
 from mhp.exits import Exit, MhpError
@@ -46,6 +46,28 @@ def test_each_save_is_one_run(world: World) -> None:
         watch.loop(found, once)
     assert len(runs) == 3 and edited[0].exists()
     assert not list(world.build.glob("tmp/guest-*"))
+
+
+def test_save_and_commit_in_the_users_tree_are_runs(world: World) -> None:
+    found = options.parse(["run", "--watch", "--kdir", str(world.kernel)])
+    theirs = world.kernel / "mm/page_alloc.c"
+    seen: list[str] = []
+
+    def once() -> int:
+        seen.append(world.read("mm/page_alloc.c"))
+        if len(seen) == 1:
+            _later(1.5, lambda: edit(theirs, "return 3;", "return 3333;"))
+        elif len(seen) == 2:
+            # No file of theirs is saved when they commit; when they go to another commit, one is.
+            _later(1.5, lambda: git(world.kernel, "commit", "-q", "-a", "-m", "theirs"))
+            _later(2.0, lambda: git(world.kernel, "reset", "-q", "--hard", "HEAD^"))
+        elif "return 3333;" not in seen[-1]:
+            raise Enough
+        return 0
+
+    with pytest.raises(Enough):
+        watch.loop(found, once)
+    assert ["return 3333;" in text for text in seen] in ([False, True, False], [False, True, True, False])
 
 
 def test_watch_needs_inotifywait(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
