@@ -184,7 +184,6 @@ class Bench:
         self.theirs()
         ours, theirs, bare = (self._row(f"edit to verdict: {name}") for name in (
             "ours", "upstream, default config", "bare compiler, link, guest"))
-        parts = [self._row(f"  of ours: {name}") for name in ("build, preparing and verdict", "boot and suites")]
         files = [self._row(f"  ours, {name}") for name in EDITED]
         for number in range(1, self.runs + 1):
             for name, row in zip(EDITED, files, strict=True):
@@ -196,9 +195,8 @@ class Bench:
                     theirs.seconds.append(self.theirs().seconds)
                     edit()
                     bare.seconds.append(self._bare(name))
-                for into, seconds in ((ours, mine.seconds), (row, mine.seconds), (parts[0], mine.seconds - mine.guest),
-                                      (parts[1], mine.guest)):
-                    into.seconds.append(seconds)
+                for into in (ours, row):
+                    into.seconds.append(mine.seconds)
         self.ratios += [Ratio(ours, theirs, OF_UPSTREAM), Ratio(ours, bare, OF_BARE)]
 
     def _bare(self, name: str) -> float:
