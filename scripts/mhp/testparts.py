@@ -46,7 +46,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Part:
-    """A part: its name, its group ("pytest", "checks", "guests" or "qemu"), one line about it, and what it does."""
+    """A part: its name, its group ("pytest", "checks", "guests", "qemu" or "long"), one line about it, and what it does.
+
+    Those of the group "long" run when they are asked for by name or group.
+    """
 
     name: str
     group: str
@@ -290,7 +293,7 @@ def parts() -> list[Part]:
         found.append(Part("guest", "guests", "tests that need a built kernel", _pytest(guests, workers="0")))
     return [*found, *_config_parts(), *_matrix_parts(),
             Part("coverage", "guests", "gcov: what the suites reach of the scope and of the series", _coverage),
-            Part("checks-run", "guests", "the samples of scripts/checks/ that are booted", _pytest(
+            Part("checks-run", "long", "the samples of scripts/checks/ that are booted", _pytest(
                 kernel / "test_check_samples.py", workers="0", env={"MHP_CHECK_TIERS": registry.TIERS[-1]})),
             Part("known-bad", "guests", "faults put back, one by one: the suites catch each", _known_bad),
             Part("stock", "guests", "upstream's default run, with and without the shims", _stock)]

@@ -14,9 +14,12 @@ from mhp.tree import prepare
 
 _SKIPS_SHOWN = 50
 
+# Runs only when asked for.
+LONG = "long"
+
 
 def chosen(only: Sequence[str], parts: Sequence[Part]) -> list[Part]:
-    """The parts of these names or groups; all of them when none is named.
+    """The parts of these names or groups; all but the long ones when none is named.
 
     Raises MhpError(USAGE) for a name that is none.
     """
@@ -24,7 +27,7 @@ def chosen(only: Sequence[str], parts: Sequence[Part]) -> list[Part]:
     for name in only:
         if name not in names:
             raise MhpError(Exit.USAGE, f"--only {name}: no such part; `scripts/test --list` shows them")
-    return [part for part in parts if not only or part.name in only or part.group in only]
+    return [part for part in parts if (part.name in only or part.group in only if only else part.group != LONG)]
 
 
 def run_part(part: Part, context: Context) -> Outcome:

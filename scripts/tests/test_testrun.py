@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """`make test`: its parts, what counts as passed, and its last line."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,8 @@ def test_chosen_parts() -> None:
     assert [one.name for one in testrun.chosen([], parts)] == ["a", "b", "c"]
     assert [one.name for one in testrun.chosen(["guests"], parts)] == ["b", "c"]
     assert [one.name for one in testrun.chosen(["c", "a"], parts)] == ["a", "c"]
+    long = replace(parts[0], name="l", group=testrun.LONG)
+    assert long not in testrun.chosen([], [*parts, long]) and testrun.chosen(["l"], [*parts, long]) == [long]
     with pytest.raises(MhpError, match="no such part"):
         testrun.chosen(["d"], parts)
 

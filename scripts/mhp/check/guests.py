@@ -29,7 +29,7 @@ from mhp.verdict import Verdict
 ARCHES = ("um", "x86_64", "powerpc")
 _PLACE = "check/boots"
 _FORMAT = "1"
-_TIMEOUT_SECONDS = 60
+_TIMEOUT_SECONDS = 120
 # An outcome by itself; anything else (a missing tool, an interruption) says nothing of the series.
 _OF_A_BUILD = (Exit.BUILD_FAILED, Exit.CONFIG)
 
