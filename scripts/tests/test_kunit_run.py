@@ -201,6 +201,18 @@ def test_exec_without_a_kernel_says_so(kunit: Kunit) -> None:
     assert "holds no kernel yet" in kunit.fails(Exit.USAGE, "exec")
 
 
+def test_new_file_that_git_would_ignore_is_built(kunit: Kunit) -> None:
+    write(kunit.world.kernel, {".gitignore": "/*\n"})
+    git(kunit.world.kernel, "add", "-f", ".gitignore")
+    git(kunit.world.kernel, "commit", "-q", "-m", "as Debian has it")
+    kunit("run")
+    assert kunit.calls
+    for text in ("int new;\n", "int newer;\n"):
+        write(kunit.world.linux, {"mm/new.h": text})
+        kunit("run")
+        assert kunit.calls[0][0] == "run"
+
+
 def test_nothing_changed_boots_only(kunit: Kunit) -> None:
     assert kunit("run", "--jobs", "2", "a.b") == Exit.PASS
     assert kunit("run", "--jobs", "2", "a.b") == Exit.PASS
