@@ -185,6 +185,15 @@ def _take_index(tree: UserTree, git: Git, place: Path) -> bool:
     return True
 
 
+def _force(top: Path) -> list[str]:
+    """The flag for `git add` with which a tree whose .gitignore ignores everything, as Debian's does, is not empty."""
+    try:
+        lines = (top / ".gitignore").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    return ["--force"] if "/*" in lines else []
+
+
 def _whole_directory(tree: UserTree, ours: Git) -> str:
     """Take every file of a tree without git; many small objects go into one pack the first time."""
     assert ours.index
@@ -193,7 +202,7 @@ def _whole_directory(tree: UserTree, ours: Git) -> str:
     git = replace(ours, settings=settings)
     if first:
         line = b""
-        argv = [str(word) for word in git.argv("add", "--all", "--verbose", ".")]
+        argv = [str(word) for word in git.argv("add", "--all", *_force(tree.path), "--verbose", ".")]
         with (Progress(f"read {tree.path}") as progress,
               subprocess.Popen(argv, cwd=tree.path, env=git.environment(), stdin=subprocess.DEVNULL,
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as add):
@@ -208,6 +217,6 @@ def _whole_directory(tree: UserTree, ours: Git) -> str:
             ours.index.unlink(missing_ok=True)
             raise MhpError(Exit.USAGE, f"{tree.path}: cannot be read: {line.decode(errors='replace')}")
     else:
-        git.check("add", "--all", ".", status=Exit.USAGE)
+        git.check("add", "--all", *_force(tree.path), ".", status=Exit.USAGE)
     return chain.single_commit(ours, f"{tree.path.name} as it is unpacked", git.text("write-tree"), None,
                                _NO_GIT_DATE)

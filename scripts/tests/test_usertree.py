@@ -98,6 +98,16 @@ def test_unpacked_tree(world: World) -> None:
     assert changed_times(times, mtimes(world.linux)) == {"mm/page_alloc.c", "mm/new.c"}
 
 
+def test_unpacked_tree_that_ignores_everything_is_not_empty(world: World) -> None:
+    kernel = without_git(world)
+    write(kernel, {".gitignore": "*.o\n/*\n!/debian/\n"})
+    world.prepare()
+    assert (world.linux / "mm/page_alloc.c").exists()
+    write(kernel, {"mm/new.c": "int fresh;\n"})
+    world.prepare()
+    assert (world.linux / "mm/new.c").exists()
+
+
 def test_unpacked_tree_with_a_build_in_it_is_refused(world: World) -> None:
     kernel = without_git(world)
     write(kernel, {".config": "CONFIG_X=y\n", "include/config/auto.conf": "CONFIG_X=y\n"})
