@@ -202,3 +202,15 @@ def test_other_children_of_ours_are_spared() -> None:
 
 def test_no_core_file() -> None:
     assert guard.supervise(["sh", "-c", 'test "$(ulimit -H -c)" = 0']).status == 0
+
+
+@pytest.mark.parametrize("randomize", [True, False])
+def test_addresses_are_the_same_when_asked_for(tmp_path: Path, randomize: bool) -> None:
+    if subprocess.run(["setarch", "-R", "true"], stderr=subprocess.DEVNULL, check=False).returncode:
+        pytest.skip("this host does not let anybody do it")
+    output = tmp_path / "output"
+    with output.open("wb") as file:
+        for _ in range(3):
+            ended = guard.supervise(["grep", "-F", "[stack]", "/proc/self/maps"], stdout=file.fileno(), randomize=randomize)
+            assert ended.status == 0
+    assert (len(set(output.read_text(encoding="ascii").splitlines())) == 1) is not randomize
