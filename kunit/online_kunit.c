@@ -124,12 +124,12 @@ static void onlined_pages_can_be_used(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake_offline_pages(test, range.pfn, range.nr_pages), 0);
 }
 
-static void free_page_list(struct list_head *pages)
+static void free_page_list(struct list_head *pages, unsigned int order)
 {
 	struct page *page, *next;
 
 	list_for_each_entry_safe(page, next, pages, lru)
-		__free_pages(page, pageblock_order);
+		__free_pages(page, order);
 }
 
 /*
@@ -159,13 +159,18 @@ static void allocator_finds_onlined_movable_zone(struct kunit *test)
 		inside += page_to_pfn(page) - range.pfn < range.nr_pages;
 	}
 	KUNIT_EXPECT_GT(test, inside, 0);
-	free_page_list(&pages);
+	free_page_list(&pages, pageblock_order);
 }
 
-/* Kernel pages must never come from ZONE_MOVABLE: they would pin the block. */
+/*
+ * Kernel pages must never come from ZONE_MOVABLE: they would pin the block. Of
+ * an order that boot memory has however long it was used: a zone list with
+ * ZONE_MOVABLE in it is seen at the first page, the zone comes first in it.
+ */
 static void allocator_keeps_kernel_pages_out_of_movable_zone(struct kunit *test)
 {
 	struct fake_range range = fake_range(test, 1);
+	const unsigned int order = PAGE_ALLOC_COSTLY_ORDER;
 	unsigned long nr, inside = 0;
 	LIST_HEAD(pages);
 
@@ -173,7 +178,7 @@ static void allocator_keeps_kernel_pages_out_of_movable_zone(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, fake_online_pages(test, range.pfn, range.nr_pages,
 						ZONE_MOVABLE), 0);
 	for (nr = 0; nr < 16; nr++) {
-		struct page *page = alloc_pages(GFP_KERNEL, pageblock_order);
+		struct page *page = alloc_pages(GFP_KERNEL, order);
 
 		if (!page)
 			break;
@@ -182,7 +187,7 @@ static void allocator_keeps_kernel_pages_out_of_movable_zone(struct kunit *test)
 	}
 	KUNIT_EXPECT_GT(test, nr, 0);
 	KUNIT_EXPECT_EQ(test, inside, 0);
-	free_page_list(&pages);
+	free_page_list(&pages, order);
 }
 
 /* Freshly onlined memory is free to the last page, and counted as that. */
