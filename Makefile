@@ -3,7 +3,7 @@
 # The few commands that a user types. The work is done in scripts/.
 
 ARCH ?= um
-export LINUX MHP_BUILD
+export LINUX MHP_BUILD MHP_SOURCES
 
 help:
 	@echo 'make run      install what is missing, prepare the kernel, build it, run the suites'
@@ -15,6 +15,7 @@ help:
 	@echo ''
 	@echo '  LINUX=DIR      a kernel tree of yours, which is only read (default: Debian'"'"'s source)'
 	@echo '  MHP_BUILD=DIR  where everything is made (default: build/)'
+	@echo '  MHP_SOURCES=DIR  where kernel sources are kept (default: build/src/); clones can share it'
 	@echo '  ARCH=um        the architecture to run on; x86_64 under QEMU'
 	@echo ''
 	@echo 'See README.md; scripts/kunit.py --help and scripts/series --help for the loop.'

@@ -2,21 +2,89 @@
 """The commit that everything else stands on, from a source tarball."""
 
 import os
+import shutil
 import subprocess
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
 from mhp.chain import quoted
 from mhp.exits import Exit, MhpError
 from mhp.git import Git
+from mhp.lock import locked
 from mhp.patches import check_path
-from mhp.progress import Progress
+from mhp.progress import Progress, say
 from mhp.run import check
 from mhp.source import Tarball
 
 _REF = "refs/mhp/base"
+_COMMIT = "commit"
+_UNKNOWN_VERSION = "0"
+
+
+def take(git: Git, tarball: Tarball, message: str) -> str:
+    """The commit of a tarball, which is in the repository then.
+
+    It takes half a minute to make. So its objects are kept beside the tarball, for the next repository: hard links to
+    one pack, which no git changes, where the file system has them.
+    """
+    with locked(tarball.base.parent):
+        before = set(_packs(git))
+        if (known := _take_kept(git, tarball.base)) is not None:
+            return known
+        for path in set(_packs(git)) - before:
+            path.unlink()
+        commit = import_tarball(git, tarball, message)
+        if tarball.version != _UNKNOWN_VERSION:
+            _keep(tarball.base, commit, [path for path in _packs(git) if path not in before])
+        return commit
+
+
+def _packs(git: Git) -> list[Path]:
+    """The files of a repository's packs; a pack before its index, without which git does not see it."""
+    return sorted(git.gitdir.glob("objects/pack/pack-*"), key=lambda path: (path.suffix == ".idx", path.name))
+
+
+def _link(path: Path, into: Path) -> None:
+    try:
+        os.link(path, into / path.name)
+    except FileExistsError:
+        pass
+    except OSError:
+        shutil.copyfile(path, into / path.name)
+
+
+def _keep(place: Path, commit: str, files: Sequence[Path]) -> None:
+    half = place.with_name(f".{place.name}.new")
+    shutil.rmtree(half, ignore_errors=True)
+    shutil.rmtree(place, ignore_errors=True)
+    try:
+        half.mkdir()
+        for path in files:
+            _link(path, half)
+        (half / _COMMIT).write_text(f"{commit}\n", encoding="ascii")
+        half.rename(place)
+    except OSError as err:
+        say(f"{place}: cannot be kept for the next time: {err.strerror}")
+        shutil.rmtree(half, ignore_errors=True)
+
+
+def _take_kept(git: Git, place: Path) -> str | None:
+    try:
+        commit = (place / _COMMIT).read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+    pack = git.gitdir / "objects/pack"
+    pack.mkdir(parents=True, exist_ok=True)
+    for path in sorted(place.glob("pack-*"), key=lambda path: path.suffix == ".idx"):
+        _link(path, pack)
+    # Whether a pack is damaged git sees when it reads from it; here, that it is the right one and whole.
+    if git.run("rev-parse", "--verify", "--quiet", f"{commit}^{{tree}}").status:
+        say(f"{place}: is damaged; the tarball is taken into git anew")
+        return None
+    git.check("update-ref", _REF, commit)
+    return commit
 
 
 def import_tarball(git: Git, tarball: Tarball, message: str) -> str:
@@ -25,8 +93,8 @@ def import_tarball(git: Git, tarball: Tarball, message: str) -> str:
     zlib level 1 gives about 330 MB for a kernel; level 0 gives 1.4 GB and is no faster to write, the
     default level takes twice the time.
     """
-    packed = git.argv("-c", "pack.compression=1", "-c", "core.compression=1", "fast-import", "--quiet",
-                      "--force", "--done", "--depth=0")
+    packed = git.argv("-c", "pack.compression=1", "-c", "core.compression=1", "-c", "fastimport.unpackLimit=0",
+                      "fast-import", "--quiet", "--force", "--done", "--depth=0")
     total = _unpacked_size(tarball.path) >> 20
     with (Progress(f"take {tarball.path.name} into git", total, "MiB") as progress,
           subprocess.Popen(["xz", "-T0", "-dc", str(tarball.path)], stdout=subprocess.PIPE) as unxz,

@@ -9,14 +9,12 @@ import json
 import os
 import platform
 import re
-import resource
 import shutil
-import statistics
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from mhp import basetree, fastbuild, guard, paths, steptimes, unchanged, upstream
@@ -25,6 +23,8 @@ from mhp.builddir import BuildDir
 from mhp.check import registry
 from mhp.exits import Exit, MhpError
 from mhp.kbuild import Records
+from mhp.measured import Limit, Measured, Ratio, Row
+from mhp.memory import Peak
 from mhp.progress import say
 from mhp.state import write_whole
 from mhp.tree import PreparedTree, prepare
@@ -34,6 +34,8 @@ EDITED = ("mm/memory_hotplug.c", "mm/page_alloc.c", "mm/mm_init.c", "drivers/bas
 OF_UPSTREAM = 0.25
 OF_BARE = 1.3
 UNCHANGED_SECONDS = 1.0
+# Of another clone on the same machine, from its first command to a verdict, with a shared cache.
+SECOND_CLONE_SECONDS = 20.0
 # Of the loop with gcov, up to the table, against that without.
 OF_PLAIN = 1.5
 REPORT_SECONDS = 180.0
@@ -48,41 +50,6 @@ _LIMIT_SECONDS = 3600
 _JSON = "bench.json"
 
 
-@dataclass
-class Row:
-    """One measured thing: seconds of each run."""
-
-    name: str
-    seconds: list[float] = field(default_factory=list)
-
-    @property
-    def median(self) -> float:
-        """The median in seconds."""
-        return statistics.median(self.seconds)
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """Ours against theirs, pair by pair. wanted: at most this."""
-
-    ours: Row
-    theirs: Row
-    wanted: float
-
-    @property
-    def median(self) -> float:
-        """The median of the pairs' ratios."""
-        return statistics.median(a / b for a, b in zip(self.ours.seconds, self.theirs.seconds, strict=True))
-
-
-@dataclass(frozen=True)
-class Limit:
-    """What a row should not exceed, in seconds."""
-
-    row: Row
-    wanted: float
-
-
 @dataclass(frozen=True)
 class Timed:
     """A command's wall time in seconds, and how much of it was the guest, as upstream says."""
@@ -92,12 +59,22 @@ class Timed:
 
 
 def timed(argv: Sequence[str | Path], cwd: Path, output: Path, env: dict[str, str] | None = None,
-          statuses: Sequence[int] = (Exit.PASS,)) -> Timed:
-    """Run a command that must end with one of `statuses`. Raises MhpError(FINDINGS) when it does not."""
+          statuses: Sequence[int] = (Exit.PASS,), peak: Peak | None = None) -> Timed:
+    """Run a command that must end with one of `statuses`. Raises MhpError(FINDINGS) when it does not.
+
+    peak: also look at its memory, which takes some time of its own.
+    """
+    late = upstream.time_limit(_LIMIT_SECONDS)
+
+    def watch() -> str | None:
+        if peak:
+            peak()
+        return late()
+
     with output.open("wb") as file:
         start = time.monotonic()
         ended = guard.supervise([str(word) for word in argv], cwd=cwd, env=env, stdout=file.fileno(),
-                                errors_to=file.fileno(), watch=upstream.time_limit(_LIMIT_SECONDS))
+                                errors_to=file.fileno(), watch=watch)
         seconds = time.monotonic() - start
     text = output.read_bytes().decode(errors="backslashreplace")
     if ended.status not in statuses:
@@ -132,9 +109,7 @@ class Bench:
     def __init__(self, tree: PreparedTree, flags: Sequence[str], runs: int) -> None:
         self.tree = tree
         self.runs = runs
-        self.rows: list[Row] = []
-        self.ratios: list[Ratio] = []
-        self.limits: list[Limit] = []
+        self.found = Measured()
         self._flags = list(flags)
         self._output = tree.build / "bench"
         self._output.mkdir(exist_ok=True)
@@ -142,13 +117,16 @@ class Bench:
         self._base_build = basetree.build_dir(tree, "um-bench")
 
     def _row(self, name: str) -> Row:
-        self.rows.append(Row(name))
-        return self.rows[-1]
+        return self.found.row(name)
 
-    def ours(self, *words: str, env: dict[str, str] | None = None) -> Timed:
+    def _peak(self, name: str) -> Peak:
+        self.found.peaks.append(Peak(name))
+        return self.found.peaks[-1]
+
+    def ours(self, *words: str, env: dict[str, str] | None = None, peak: Peak | None = None) -> Timed:
         """scripts/kunit.py."""
         return timed([upstream.PYTHON, paths.SCRIPTS / "kunit.py", *words, *self._flags], paths.REPO,
-                     self._output / "ours.log", env)
+                     self._output / "ours.log", env, peak=peak)
 
     def theirs(self) -> Timed:
         """Upstream's kunit.py as one types it, on the base without shims."""
@@ -156,10 +134,6 @@ class Bench:
             return timed([upstream.PYTHON, "-B", upstream.SCRIPT, "run", f"--build_dir={self._base_build}",
                           f"--kernel_args=uml_dir={upstream.relative(guest, self._base)}"], self._base,
                          self._output / "theirs.log", upstream.environment())
-
-    def measured(self) -> list[Row]:
-        """The rows that there is something in."""
-        return [row for row in self.rows if row.seconds]
 
     def from_scratch(self) -> None:
         """Empty build directories, once each: a build takes minutes."""
@@ -172,10 +146,18 @@ class Bench:
         for name in ("cold", "warm"):
             say(f"from scratch, ours, {name} ccache")
             shutil.rmtree(build, ignore_errors=True)
+            peak = self._peak("ours from scratch") if name == "cold" else None
             self._row(f"from scratch: ours, {name} ccache").seconds.append(
-                self.ours("run", f"--build_dir={build}", env=env).seconds)
-        shutil.rmtree(cache, ignore_errors=True)
-        shutil.rmtree(build, ignore_errors=True)
+                self.ours("run", f"--build_dir={build}", env=env, peak=peak).seconds)
+        clone = self._output / "clone"
+        shutil.rmtree(clone, ignore_errors=True)
+        say("a second clone: all of build/, with the sources and the ccache of this one")
+        row = self._row("a second clone, to its first verdict")
+        row.seconds.append(self.ours("run", env={**env, "MHP_BUILD": str(clone),
+                                                 "MHP_SOURCES": str(paths.sources())}).seconds)
+        self.found.limits.append(Limit(row, SECOND_CLONE_SECONDS))
+        for place in (cache, build, clone):
+            shutil.rmtree(place, ignore_errors=True)
 
     def loop(self) -> None:
         """Edit to verdict over the files: ours, upstream's, and the bare commands, in turn."""
@@ -197,7 +179,7 @@ class Bench:
                     bare.seconds.append(self._bare(name))
                 for into in (ours, row):
                     into.seconds.append(mine.seconds)
-        self.ratios += [Ratio(ours, theirs, OF_UPSTREAM), Ratio(ours, bare, OF_BARE)]
+        self.found.ratios += [Ratio(ours, theirs, OF_UPSTREAM), Ratio(ours, bare, OF_BARE)]
 
     def _bare(self, name: str) -> float:
         """Seconds that the compiler, kbuild's link and a boot take for one edited file, one after the other."""
@@ -232,7 +214,10 @@ class Bench:
             start = time.monotonic()
             prepare(Path(self._flags[0].partition("=")[2]) if self._flags else None)
             prepared.seconds.append(time.monotonic() - start)
-        self.limits.append(Limit(same, UNCHANGED_SECONDS))
+        self.found.limits.append(Limit(same, UNCHANGED_SECONDS))
+        with editing(self.tree.path / EDITED[0]) as edit:
+            edit()
+            self.ours("run", peak=self._peak("ours, edit to verdict"))
 
     def qemu(self) -> None:
         """Edit to verdict of one boot, on what runs under QEMU; where the tools are missing that is said."""
@@ -246,7 +231,7 @@ class Bench:
                 with editing(self.tree.path / name) as edit:
                     edit()
                     row.seconds.append(self.ours("run", f"--boot={boot}").seconds)
-            self.limits.append(Limit(row, wanted))
+            self.found.limits.append(Limit(row, wanted))
 
     def _coverage(self, *words: str) -> Timed:
         """scripts/coverage."""
@@ -271,7 +256,7 @@ class Bench:
                     plain.seconds.append(self.ours("run").seconds)
                     edit()
                     counted.seconds.append(self._coverage("--loop").seconds)
-        self.ratios.append(Ratio(counted, plain, OF_PLAIN))
+        self.found.ratios.append(Ratio(counted, plain, OF_PLAIN))
         if not all(_has_tools(arch) for arch in QEMU):
             return
         say("scripts/coverage, builds that its whole report starts from")
@@ -279,7 +264,7 @@ class Bench:
         say("scripts/coverage, the whole report")
         whole = self._row("scripts/coverage: the whole report")
         whole.seconds.append(self._coverage().seconds)
-        self.limits.append(Limit(whole, REPORT_SECONDS))
+        self.found.limits.append(Limit(whole, REPORT_SECONDS))
 
     def hotplug(self) -> None:
         """Add, online, offline, remove: with the series, both ways, against the kernel without it."""
@@ -291,7 +276,7 @@ class Bench:
             for where in (steptimes.ELSEWHERE, steptimes.SELF_HOSTED):
                 ours = self._row(f"{step} a memory block: series, {where}")
                 ours.seconds += [time / 1e6 for time in steptimes.column(series, where, step)]
-                self.ratios.append(Ratio(ours, theirs, steptimes.WANTED))
+                self.found.ratios.append(Ratio(ours, theirs, steptimes.WANTED))
 
     def check(self) -> None:
         """scripts/check on our own series, tier by tier, with warm builds: no result cached; the quick tier also with all."""
@@ -310,7 +295,7 @@ class Bench:
             say(f"scripts/check, {tier} tier")
             row = self._row(f"scripts/check, {tier} tier: nothing cached")
             row.seconds += [once(*names, "--fresh") for _ in range(self.runs if tier == registry.TIERS[0] else 1)]
-            self.limits.append(Limit(row, wanted))
+            self.found.limits.append(Limit(row, wanted))
         self._row("scripts/check, quick tier: everything cached").seconds.append(once())
 
 
@@ -333,39 +318,6 @@ def machine() -> dict[str, str]:
             "load at the start": " ".join(f"{load:.1f}" for load in os.getloadavg())}
 
 
-def shown(seconds: float) -> str:
-    """Eight columns wide; below a tenth of a second in ms."""
-    return f"{seconds:8.2f}" if seconds >= 0.1 else f"{seconds * 1000:5.2f} ms"
-
-
-def table(bench: Bench, about: dict[str, str]) -> list[str]:
-    """The rows for people."""
-    lines = [f"{name}: {value}" for name, value in about.items()] + [""]
-    lines.append(f"{'seconds':52} {'median':>8} {'least':>8} {'most':>8} {'runs':>5}")
-    lines += [f"{row.name:52} {shown(row.median)} {shown(min(row.seconds))} {shown(max(row.seconds))} "
-              f"{len(row.seconds):5}" for row in bench.measured()]
-    lines.append("")
-    for ratio in bench.ratios:
-        lines.append(f"{ratio.ours.name} / {ratio.theirs.name}: {ratio.median:.2f} "
-                     f"(median of {len(ratio.ours.seconds)} pairs; wanted: at most {ratio.wanted}, "
-                     f"{_met(ratio.median, ratio.wanted)})")
-    for limit in bench.limits:
-        lines.append(f"{limit.row.name}: {limit.row.median:.2f} s (wanted: at most {limit.wanted} s, "
-                     f"{_met(limit.row.median, limit.wanted)})")
-    lines.append(f"the largest process took {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10} MiB")
-    return lines
-
-
-def _met(value: float, wanted: float) -> str:
-    return "met" if value <= wanted else "MISSED"
-
-
-def missed(bench: Bench) -> bool:
-    """Whether anything is slower than it should be."""
-    return any(item.median > item.wanted for item in bench.ratios) or any(
-        item.row.median > item.wanted for item in bench.limits)
-
-
 def run(kdir: Path | None, runs: int, scratch: bool) -> int:
     """Measure, print the table and write build/bench.json; FINDINGS when something is slower than wanted."""
     about = machine()
@@ -382,13 +334,8 @@ def run(kdir: Path | None, runs: int, scratch: bool) -> int:
         bench.check()
     finally:
         # It took minutes: also when it does not come to its end, there is something to be seen.
-        print("\n".join(table(bench, about)), flush=True)
+        print("\n".join(bench.found.table(about)), flush=True)
     result = paths.build_root() / _JSON
-    write_whole(result, json.dumps({
-        "machine": about, "kernel": tree.origin,
-        "rows": [{**asdict(row), "median": row.median} for row in bench.measured()],
-        "ratios": [{"ours": ratio.ours.name, "theirs": ratio.theirs.name, "median": ratio.median,
-                    "wanted": ratio.wanted}
-                   for ratio in bench.ratios]}, indent=1).encode())
+    write_whole(result, json.dumps({"machine": about, "kernel": tree.origin, **bench.found.record()}, indent=1).encode())
     print(f"written to {result}")
-    return Exit.FINDINGS if missed(bench) else Exit.PASS
+    return Exit.FINDINGS if bench.found.missed() else Exit.PASS

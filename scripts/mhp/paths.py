@@ -11,7 +11,7 @@ build/ (or $MHP_BUILD) holds, for each base `ID` (`v6.12`, or a user's tree):
     build/ID/coverage/     its reports
     build/ID/check/        scripts/check: reports, caches, a work tree and objects of the build tier
     build/ID/each/         the tree of `scripts/series each` and of check's run tier, and its builds
-    build/src/             kernel sources as they were fetched
+    build/src/             kernel sources as they were fetched, and as git has them; or $MHP_SOURCES
     build/tmp/             files of the run that is under way
     build/pycache/         compiled modules of scripts/kunit.py
 """
@@ -38,3 +38,8 @@ SUITES_IN_TREE = Path("mm/mhp_kunit")
 def build_root() -> Path:
     """The directory that holds all that is made: $MHP_BUILD, or build/ in the repository."""
     return Path(os.environ.get("MHP_BUILD") or REPO / "build").resolve()
+
+
+def sources() -> Path:
+    """The directory of kernel sources: $MHP_SOURCES, which several clones may share, or build/src."""
+    return Path(os.environ.get("MHP_SOURCES") or build_root() / "src").resolve()

@@ -2,8 +2,8 @@
 """Where the default kernel source comes from: Debian's linux-source package.
 
 The tarball in /usr/src is used when the package is installed. Otherwise the package is downloaded to
-build/src/ and unpacked there: that needs no root and leaves the system as it is. A package (.deb) that
-the user puts into build/src/ is used too, so that a machine without a network can be served.
+build/src/ ($MHP_SOURCES) and unpacked there: that needs no root and leaves the system as it is. A package
+(.deb) that the user puts there is used too, so that a machine without a network can be served.
 """
 
 import shutil
@@ -22,6 +22,7 @@ from mhp.run import Arg, check, run
 
 PACKAGE = f"linux-source-{paths.DEFAULT_BASE.removeprefix('v')}"
 _INSTALLED = Path("/usr/src", f"{PACKAGE}.tar.xz")
+_BASE = ".base"
 _APT_LISTS = Path("/var/lib/apt/lists")
 _GIVE_YOUR_OWN = ("Give a kernel tree of your own with LINUX=DIR or --kdir DIR, or put a "
                   f"{PACKAGE}_*.deb into {{src}}")
@@ -34,13 +35,18 @@ class Tarball:
     path: Path
     version: str
 
+    @property
+    def base(self) -> Path:
+        """Where it is kept as git has it, once it was taken into git (base.py)."""
+        return paths.sources() / f"{PACKAGE}_{self.version.replace('/', '_')}{_BASE}"
+
 
 def find_or_fetch(newest: bool = False) -> Tarball:
     """The tarball to prepare a tree from; with `newest`, the newest one that apt knows of.
 
     Raises MhpError(BROKEN_BASE) when there is none and none can be had.
     """
-    src = paths.build_root() / "src"
+    src = paths.sources()
     with locked(src):
         for left_over in src.glob("fetch.*"):
             shutil.rmtree(left_over, ignore_errors=True)
@@ -134,6 +140,9 @@ def _download(src: Path) -> Tarball:
     for old in src.glob(f"{PACKAGE}_*.tar.xz"):
         if old != tarball.path:
             old.unlink()
+    for old in src.glob(f"{PACKAGE}_*{_BASE}"):
+        if old != tarball.base:
+            shutil.rmtree(old)
     return tarball
 
 

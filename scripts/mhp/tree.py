@@ -262,7 +262,7 @@ def _take_package(git: Git, known: State, newest: bool) -> State:
     if tarball.version == known.version:
         say(f"{title} is the newest that apt knows")
         return replace(known, seen=seen)
-    commit = base.import_tarball(git, tarball, f"{title}\n")
+    commit = base.take(git, tarball, f"{title}\n")
     return replace(known, origin=title, version=tarball.version, base=commit, seen=seen)
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from mhp import bench, steptimes
-from mhp.bench import Bench, Limit, Ratio, Row
 from mhp.exits import Exit, MhpError
+from mhp.measured import Limit, Measured, Ratio, Row, shown
+from mhp.memory import Peak
 
 TEXT = "int a;\n/* no newline at the end */"
 
@@ -78,15 +79,24 @@ def test_log_without_a_step_is_an_error() -> None:
 
 
 def test_missed_limit_is_a_finding() -> None:
-    measured = Bench.__new__(Bench)
-    measured.rows, measured.ratios, measured.limits = [], [], [Limit(Row("loop", [1.0, 3.0, 9.0]), 3.0)]
-    assert not bench.missed(measured) and bench.table(measured, {})[-2].endswith("at most 3.0 s, met)")
-    measured.limits = [Limit(Row("loop", [4.0]), 3.0)]
-    assert bench.missed(measured) and bench.table(measured, {})[-2].endswith("MISSED)")
+    found = Measured(limits=[Limit(Row("loop", [1.0, 3.0, 9.0]), 3.0)], peaks=[Peak("loop", 7)])
+    assert not found.missed() and found.table({})[-2].endswith("at most 3.0 s, met)")
+    found.limits = [Limit(Row("loop", [4.0]), 3.0)]
+    assert found.missed() and found.table({})[-2].endswith("MISSED)")
+    assert found.table({})[-1].endswith("loop: 7 MiB")
+    assert found.record()["limits"] == [{"row": "loop", "median": 4.0, "wanted": 3.0}]
+
+
+def test_memory_is_that_of_all_processes_together(tmp_path: Path) -> None:
+    hold = "import time; held = bytearray(50 << 20); time.sleep(1.5)"
+    both = ["sh", "-c", f"{sys.executable} -c '{hold}' & {sys.executable} -c '{hold}'; wait"]
+    peak = Peak("two")
+    bench.timed(both, tmp_path, tmp_path / "out", peak=peak)
+    assert 100 <= peak.mib < 190
 
 
 def test_short_times_are_shown_in_ms() -> None:
-    assert (bench.shown(12.345), bench.shown(0.00095)) == ("   12.35", " 0.95 ms")
+    assert (shown(12.345), shown(0.00095)) == ("   12.35", " 0.95 ms")
 
 
 def test_findings_can_be_a_measurement(tmp_path: Path) -> None:

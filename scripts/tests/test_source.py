@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from small_world import KERNEL, World, changed_times, edit, git, mtimes, write
 
-from mhp import source, tree
+from mhp import base, source, tree
 from mhp.exits import Exit, MhpError
 
 pytestmark = pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="no dpkg-deb here")
@@ -63,7 +63,7 @@ def test_package_in_src_is_used(world: World) -> None:
     assert world.subjects()[0] == "linux-source-6.12 6.12.1-1"
     assert (world.linux / "scripts/run.sh").stat().st_mode & 0o111
     assert (world.linux / "link").is_symlink()
-    assert [path.name for path in (world.build / "src").glob("l*")] == ["linux-source-6.12_6.12.1-1.tar.xz"]
+    assert [path.name for path in (world.build / "src").glob("l*.xz")] == ["linux-source-6.12_6.12.1-1.tar.xz"]
     before = mtimes(world.linux)
     assert tree.prepare() == prepared
     assert mtimes(world.linux) == before
@@ -99,7 +99,8 @@ def test_package_is_downloaded(world: World, needs_update: bool) -> None:
     assert tree.prepare().origin == "linux-source-6.12 6.12.1-1"
     calls = (world.tmp / "apt.calls").read_text()
     assert ("update" in calls) == needs_update
-    assert [path.name for path in (world.build / "src").glob("[!.]*")] == ["linux-source-6.12_6.12.1-1.tar.xz"]
+    assert sorted(path.name for path in (world.build / "src").glob("[!.]*")) == [
+        "linux-source-6.12_6.12.1-1.base", "linux-source-6.12_6.12.1-1.tar.xz"]
 
 
 def test_newer_package_is_said_once_and_taken_on_request(world: World, capsys: pytest.CaptureFixture[str]) -> None:
@@ -120,7 +121,8 @@ def test_newer_package_is_said_once_and_taken_on_request(world: World, capsys: p
     tree.prepare(update_base=True)
     assert changed_times(before, mtimes(world.linux)) == {"mm/page_alloc.c", "include/linux/mm.h"}
     assert world.subjects()[0] == "linux-source-6.12 6.12.2-1" and world.subjects()[-1] == "mm: change 1"
-    assert [path.name for path in (world.build / "src").glob("[!.]*")] == ["linux-source-6.12_6.12.2-1.tar.xz"]
+    assert sorted(path.name for path in (world.build / "src").glob("[!.]*")) == [
+        "linux-source-6.12_6.12.2-1.base", "linux-source-6.12_6.12.2-1.tar.xz"]
     head = git(world.linux, "rev-parse", "HEAD")
     tree.prepare(update_base=True)
     assert "is the newest" in capsys.readouterr().err
@@ -167,6 +169,49 @@ def test_damaged_tarball(world: World, damage: str) -> None:
         tree.prepare()
     assert caught.value.status == Exit.BROKEN_BASE
     assert not list(world.build.glob("v6.12/linux*"))
+
+
+def _second_clone(world: World, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Prepare from the same sources below another build/; the commit of the kernel."""
+    other = world.tmp / "build of another clone"
+    shutil.rmtree(other, ignore_errors=True)
+    monkeypatch.setenv("MHP_SOURCES", str(world.build / "src"))
+    monkeypatch.setenv("MHP_BUILD", str(other))
+    linux = tree.prepare().path
+    git(linux, "fsck", "--full", "--no-dangling")
+    assert (linux / "mm/memory_hotplug.c").read_text(encoding="utf-8") == KERNEL["mm/memory_hotplug.c"]
+    assert not list(other.glob("src"))
+    return git(linux, "rev-list", "--max-parents=0", "HEAD")
+
+
+def test_another_clone_takes_the_sources_as_git_has_them(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    drop(world, package(world, "6.12.1-1"))
+    tree.prepare()
+    commit = git(world.linux, "rev-list", "--max-parents=0", "HEAD")
+    monkeypatch.setattr(base, "import_tarball", None)
+    assert _second_clone(world, monkeypatch) == commit
+    shutil.rmtree(world.build)  # what is shared is nobody's alone
+    git(world.tmp / "build of another clone/v6.12/linux", "fsck", "--full", "--no-dangling")
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone", "another commit"])
+def test_damaged_objects_of_sources_are_made_anew(world: World, monkeypatch: pytest.MonkeyPatch, damage: str,
+                                                  capsys: pytest.CaptureFixture[str]) -> None:
+    drop(world, package(world, "6.12.1-1"))
+    tree.prepare()
+    commit = git(world.linux, "rev-list", "--max-parents=0", "HEAD")
+    (kept,) = (world.build / "src").glob("*.base")
+    (pack,) = kept.glob("*.pack")
+    data = pack.read_bytes()
+    pack.unlink()
+    if damage == "cut":
+        pack.write_bytes(data[:len(data) // 2])
+    elif damage == "another commit":
+        pack.write_bytes(data)
+        (kept / "commit").write_text("0" * 40)
+    for said in (True, False):
+        assert _second_clone(world, monkeypatch) == commit
+        assert ("is damaged" in capsys.readouterr().err) == said
 
 
 def test_leftovers_of_a_killed_download_are_removed(world: World) -> None:
