@@ -4,12 +4,15 @@
 import os
 import re
 import shlex
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 # Written while make runs: still there afterwards means that make was cut off.
 _UNDER_WAY = "mhp-build-under-way"
+# A file system's clock is a little behind or ahead of ours.
+_CLOCK_NS = 1_000_000_000
 
 # In QEMU's arguments.
 _HERE = "{build}"
@@ -80,6 +83,19 @@ class BuildDir:
         removed = self._remove_unfinished() if marker.exists() else 0
         marker.touch()
         return removed
+
+    def pull_back(self) -> None:
+        """See to it that nothing here is from the future, as after a clock that was ahead.
+
+        To make, what is made today would be older than what was made of it then, which would be left as it is. All
+        times move by the same, so that their order stays.
+        """
+        times = {path: path.lstat() for path in self.path.rglob("*") if path.is_file() and not path.is_symlink()}
+        ahead = max((status.st_mtime_ns for status in times.values()), default=0) - time.time_ns()
+        if ahead < _CLOCK_NS:
+            return
+        for path, status in times.items():
+            os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns - ahead))
 
     def finished(self) -> None:
         """make ended by itself, well or not: it has cleaned up after itself."""

@@ -47,6 +47,7 @@ def change(job: Job, now: unchanged.Key) -> Change | None:
 def begin_make(job: Job) -> None:
     """make builds next. Whatever it could take for finished and is not, goes."""
     seed.plant(job.build, seed.bases(job))
+    job.build.pull_back()
     found = change(job, key(job))
     if found and found.edited:
         outdate(job.build, job.tree.path, found.edited)

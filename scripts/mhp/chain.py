@@ -144,6 +144,13 @@ def single_commit(git: Git, message: str, tree: str, parent: str | None, date: s
     return git.check("commit-tree", *above, "-m", message, tree, env=who).text
 
 
+def with_file(git: Git, onto: str, message: bytes, path: str, data: bytes) -> str:
+    """A commit of ours on top of another, which gives a file another content, the same each time."""
+    (blob,) = _write_blobs(git, [data])
+    plan = _Plan(_header(_US, commit_date(git, onto)), message, {path: Entry("100644", blob, path)})
+    return _write(git, onto, [plan])[0]
+
+
 def _header(author: str, date: str) -> bytes:
     return f"author {author} {date}\ncommitter {_US} {date}\n".encode(errors="replace")
 

@@ -39,6 +39,7 @@ class State:
     kdir: str = ""                   # the user's tree; empty for Debian's source
     version: str = ""                # version of Debian's package; empty for a user's tree
     base: str = ""                   # commit of the kernel source
+    tidied: bool = False             # `base` was looked at by ignores.py
     kernel: tuple[int, int] = (0, 0)  # its VERSION and PATCHLEVEL
     shims: str = ""                  # the folder of arch-shims/ in use
     series: bool = True              # whether mm-patches/ goes on top

@@ -289,10 +289,10 @@ def parts() -> list[Part]:
              Part("kunit", "guests", "the suites with .kunitconfig alone", _kunit("um")),
              Part("deaths", "guests", "guests that must die, and of what", _deaths(tests / "deaths.toml")),
              Part("boots", "guests", f"{BOOTS} boots give {BOOTS} equal verdicts", _repeated)]
-    if any(guests.glob("test_*.py")):
-        found.append(Part("guest", "guests", "tests that need a built kernel", _pytest(guests, workers="0")))
+    # Behind the builds of all architectures: some tests are for each build that there is.
     return [*found, *_config_parts(), *_matrix_parts(),
             Part("coverage", "guests", "gcov: what the suites reach of the scope and of the series", _coverage),
+            Part("guest", "guests", "tests that need a built kernel", _pytest(guests, workers="0")),
             Part("checks-run", "long", "the samples of scripts/checks/ that are booted", _pytest(
                 kernel / "test_check_samples.py", workers="0", env={"MHP_CHECK_TIERS": registry.TIERS[-1]})),
             Part("known-bad", "guests", "faults put back, one by one: the suites catch each", _known_bad),

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mhp import base, chain, discard, inputs, nearest, paths, series_files, source, state, usertree, worktree
+from mhp import base, chain, discard, ignores, inputs, nearest, paths, series_files, source, state, usertree, worktree
 from mhp.exits import Exit, MhpError
 from mhp.git import Git, clean_environment
 from mhp.lock import locked
@@ -191,7 +191,7 @@ def _is_current(place: Path, known: State, commit: str, series: bool | None) -> 
         return False
     if commit != known.base or not known.kdir and known.seen.get("lists") != source.lists_stamp():
         return False
-    if known.kernel == (0, 0):
+    if known.kernel == (0, 0) or not known.tidied:
         return False
     shims = nearest.shims_for(known.kernel)
     if _fingerprint(known.base, shims, inputs.steps(shims, known.series)) != known.inputs:
@@ -248,11 +248,11 @@ def _follow(git: Git, known: State, commit: str, newest: bool) -> State:
         if commit != known.base:
             usertree.check_clean(git, commit, known.kdir)
     elif known.base and not newest:
-        fresh = replace(known, seen=_look_for_newer(known))
+        fresh = replace(known, base=ignores.tidy(git, known.base), seen=_look_for_newer(known))
     else:
         fresh = _take_package(git, known, newest)
     kernel = known.kernel if fresh.base == known.base and known.kernel != (0, 0) else _version(git, fresh.base)
-    return replace(fresh, kernel=kernel, shims=nearest.shims_for(kernel))
+    return replace(fresh, kernel=kernel, shims=nearest.shims_for(kernel), tidied=True)
 
 
 def _take_package(git: Git, known: State, newest: bool) -> State:
@@ -262,7 +262,7 @@ def _take_package(git: Git, known: State, newest: bool) -> State:
     if tarball.version == known.version:
         say(f"{title} is the newest that apt knows")
         return replace(known, seen=seen)
-    commit = base.take(git, tarball, f"{title}\n")
+    commit = ignores.tidy(git, base.take(git, tarball, f"{title}\n"))
     return replace(known, origin=title, version=tarball.version, base=commit, seen=seen)
 
 

@@ -62,9 +62,8 @@ def _tree(git: Git) -> Key:
     """The commit, and every file that differs from it or is not in it."""
     assert git.worktree
     head = git.resolve("HEAD")
-    # v1 with -z: "XY path\0"; no renames, so there is always one path. Debian's .gitignore ends with "/*": each new
-    # file is an ignored one.
-    changed = git.names("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignored=matching")
+    # v1 with -z: "XY path\0"; no renames, so there is always one path. What ignores.py does lets it tell new files.
+    changed = git.names("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all")
     return {"commit": head, "edits": {entry[3:]: _file(git.worktree / entry[3:]) for entry in changed}}
 
 

@@ -11,10 +11,11 @@ import re
 import shlex
 import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mhp import chain
+from mhp import chain, ignores
 from mhp.exits import Exit, MhpError
 from mhp.git import Git, look_around
 from mhp.lock import locked
@@ -29,6 +30,7 @@ _UNPACKED_INDEX = "mhp-theirs.index"
 _NO_GIT_DATE = "0 +0000"
 # By these kbuild knows that a tree was built in; it then builds nowhere else.
 _BUILT_IN = (".config", "include/config", "arch/um/include/generated")
+_UPDATE = ("--add", "--remove", "--replace")
 _SOURCES = ("*.[chS]", "*Kconfig*", "*Makefile*", "*Kbuild*")
 
 
@@ -97,7 +99,8 @@ def untracked(kdir: Path) -> list[str]:
     tree = find(kdir)
     if tree.gitdir is None:
         return []
-    return Git(tree.gitdir, worktree=tree.path).names("ls-files", "-z", "--others", "--exclude-standard", "--", *_SOURCES)
+    theirs = Git(tree.gitdir, worktree=tree.path)
+    return theirs.names("ls-files", "-z", "--others", *ignores.flags(tree.path), "--", *_SOURCES)
 
 
 def _borrow(tree: UserTree, git: Git, more: Path) -> None:
@@ -129,12 +132,12 @@ def current(tree: UserTree, git: Git, place: Path) -> str:
         index.with_name(f"{_INDEX}.lock").unlink(missing_ok=True)
         ours = Git(git.gitdir, worktree=tree.path, index=index)
         if tree.gitdir is None:
-            return _whole_directory(tree, ours)
+            return ignores.tidy(git, _whole_directory(tree, ours))
         # Apart from theirs, because git renews the time of an object that it finds there already.
         ours = replace(ours, objects=place / _OBJECTS)
         (place / _OBJECTS).mkdir(exist_ok=True)
         _borrow(tree, git, place / _OBJECTS)
-        return _checkout(tree, git, ours, place)
+        return ignores.tidy(git, _checkout(tree, git, ours, place))
 
 
 def _checkout(tree: UserTree, git: Git, ours: Git, place: Path) -> str:
@@ -185,27 +188,34 @@ def _take_index(tree: UserTree, git: Git, place: Path) -> bool:
     return True
 
 
-def _force(top: Path) -> list[str]:
-    """The flag for `git add` with which a tree whose .gitignore ignores everything, as Debian's does, is not empty."""
-    try:
-        lines = (top / ".gitignore").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return []
-    return ["--force"] if "/*" in lines else []
-
-
 def _whole_directory(tree: UserTree, ours: Git) -> str:
     """Take every file of a tree without git; many small objects go into one pack the first time."""
     assert ours.index
     first = not ours.index.exists()
     settings = ("core.bigFileThreshold=1", "core.compression=1") if first else ("core.compression=1",)
     git = replace(ours, settings=settings)
+    listed = git.check("ls-files", "-z", "--cached", "--others", "--deduplicate", *ignores.flags(tree.path),
+                       status=Exit.USAGE).stdout
+    # A directory that is listed is a repository of its own.
+    names = b"".join(name + b"\0" for name in listed.split(b"\0") if name and not name.endswith(b"/"))
     if first:
-        line = b""
-        argv = [str(word) for word in git.argv("add", "--all", *_force(tree.path), "--verbose", ".")]
-        with (Progress(f"read {tree.path}") as progress,
-              subprocess.Popen(argv, cwd=tree.path, env=git.environment(), stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as add):
+        _add_all(tree, git, names)
+    else:
+        git.check("update-index", "-z", *_UPDATE, "--stdin", input=names, status=Exit.USAGE)
+    return chain.single_commit(ours, f"{tree.path.name} as it is unpacked", git.text("write-tree"), None,
+                               _NO_GIT_DATE)
+
+
+def _add_all(tree: UserTree, git: Git, names: bytes) -> None:
+    """Take files into an index that is not there yet, and say how far it is."""
+    assert git.index
+    line, total = b"", names.count(b"\0")
+    argv = [str(word) for word in git.argv("update-index", "-z", *_UPDATE, "--verbose", "--stdin")]
+    with (Progress(f"read {tree.path}", total, "files") as progress, tempfile.TemporaryFile() as listing):
+        listing.write(names)
+        listing.seek(0)
+        with subprocess.Popen(argv, cwd=tree.path, env=git.environment(), stdin=listing, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT) as add:
             assert add.stdout
             try:
                 for count, line in enumerate(add.stdout):
@@ -213,10 +223,6 @@ def _whole_directory(tree: UserTree, ours: Git) -> str:
                 add.wait()
             finally:
                 add.kill()
-        if add.returncode != 0:
-            ours.index.unlink(missing_ok=True)
-            raise MhpError(Exit.USAGE, f"{tree.path}: cannot be read: {line.decode(errors='replace')}")
-    else:
-        git.check("add", "--all", *_force(tree.path), ".", status=Exit.USAGE)
-    return chain.single_commit(ours, f"{tree.path.name} as it is unpacked", git.text("write-tree"), None,
-                               _NO_GIT_DATE)
+    if add.returncode != 0:
+        git.index.unlink(missing_ok=True)
+        raise MhpError(Exit.USAGE, f"{tree.path}: cannot be read: {line.decode(errors='replace')}")

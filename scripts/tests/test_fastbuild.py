@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Builds by kbuild's records, on a toy of two objects; guest/test_fastbuild.py has the real kernel."""
 
+import os
 import subprocess
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -190,3 +192,17 @@ def test_version_counts_on(tmp_path: Path) -> None:
 def test_outdated_objects_go_whatever_their_times(toy: Toy) -> None:
     building.outdate(BuildDir(toy.obj), toy.src, frozenset(["mm/a.h"]))
     assert not (toy.obj / "mm/a.o").exists() and (toy.obj / "mm/b.o").exists()
+
+
+def test_build_from_the_future_is_pulled_back_in_its_order(tmp_path: Path) -> None:
+    now = time.time_ns()
+    ages = {"a.o": -10, "sub/b.a": 5000, "sub/.b.a.cmd": 5001, "vmlinux": 9000}
+    for name, seconds in ages.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, ns=(now, now + seconds * 10**9))
+    BuildDir(tmp_path).pull_back()
+    after = [(tmp_path / name).stat().st_mtime_ns for name in ages]
+    assert after == sorted(after) and len(set(after)) == 4 and after[-1] <= time.time_ns()
+    BuildDir(tmp_path).pull_back()
+    assert [(tmp_path / name).stat().st_mtime_ns for name in ages] == after

@@ -138,13 +138,17 @@ def test_kernel_that_the_shims_do_not_fit_is_refused(world: World, monkeypatch: 
     assert not list(world.build.glob("*/linux*"))
 
 
-def test_build_that_misses_an_untracked_file_names_it(world: World, monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("debian", [False, True])
+def test_build_that_misses_an_untracked_file_names_it(world: World, monkeypatch: pytest.MonkeyPatch, debian: bool,
                                                       capfd: pytest.CaptureFixture[str]) -> None:
     kunit = Kunit(world, monkeypatch, capfd)
+    # Debian's own ignores each new file.
+    write(world.kernel, {".gitignore": "*.o\n/*\n!/debian/\n" if debian else "*.o\n"})
+    git(world.kernel, "add", "-f", ".gitignore")
     write(world.kernel, {"mm/new.c": "int made;\n", "notes.txt": "no source\n", "mm/new.o": "ignored\n"})
     kunit.mode("build_error")
     said = kunit.fails(Exit.BUILD_FAILED, "run")
     assert f"of {world.kernel} are not taken" in said and "  mm/new.c" in said and "notes" not in said and "new.o" not in said
-    git(world.kernel, "add", "-N", "mm/new.c")
+    git(world.kernel, "add", "-f", "-N", "mm/new.c")
     assert "are not taken" not in kunit.fails(Exit.BUILD_FAILED, "run")
     assert world.read("mm/new.c") == "int made;\n"

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A build without make gives what make gives: the same objects and records, and make finds nothing to do."""
+"""A build without make gives what make gives: the same objects and records, and make finds nothing to do.
+
+test_equality.py has many kinds of edits, and a make of its own beside it.
+"""
 
 import hashlib
 import os
@@ -12,17 +15,24 @@ from pathlib import Path
 import pytest
 
 from mhp import fastbuild, paths
+from mhp.builddir import BuildDir
 from mhp.exits import Exit
 from mhp.kbuild import Records
 from mhp.tree import PreparedTree, prepare
 
-_KUNIT = paths.SCRIPTS / "kunit.py"
+KUNIT = paths.SCRIPTS / "kunit.py"
 _GLOB = "mhp_section*"  # the guest is not what is tested
-# Objects of mm/, of drivers/, of an archive with an index; a header that some objects include.
+# Objects of mm/, of drivers/, of an archive with an index; a header that some objects include; and what the
+# architecture alone has.
 _EDITS = {"mm/memory_hotplug.c": "\nint mhp_edited_here(void);\nint mhp_edited_here(void) { return %d; }\n",
           "drivers/base/memory.c": "\nint mhp_edited_there(void);\nint mhp_edited_there(void) { return %d; }\n",
           "lib/string.c": "\nint mhp_edited_lib(void);\nint mhp_edited_lib(void) { return %d; }\n",
           "include/linux/page-isolation.h": "\nstatic const int __used mhp_edited_header = %d;\n"}
+_OF_ARCH = {"arch/x86/mm/init_64.c": "\nint mhp_edited_x86(void);\nint mhp_edited_x86(void) { return %d; }\n",
+            "arch/powerpc/mm/init_64.c": "\nint mhp_edited_ppc(void);\nint mhp_edited_ppc(void) { return %d; }\n"}
+# Build directory, the words that ask for it, and where in _OF_ARCH its own edit is.
+_BUILDS = {"um": ([], None), "um-gcov": (["--config=gcov"], None), "x86_64": (["--arch=x86_64"], "arch/x86/mm/init_64.c"),
+           "powerpc": (["--arch=powerpc"], "arch/powerpc/mm/init_64.c")}
 # Each link has another time in it, and so have the files around it.
 _OTHER_EACH_TIME = ("init/version-timestamp.o",)
 
@@ -30,28 +40,30 @@ _OTHER_EACH_TIME = ("init/version-timestamp.o",)
 class Loop:
     """The prepared tree, its build directory, and running on them."""
 
-    def __init__(self, tree: PreparedTree) -> None:
+    def __init__(self, tree: PreparedTree, name: str = "um") -> None:
+        self.words, own = _BUILDS[name]
         self.tree = tree.path
-        self.build = tree.build / "um"
-        self.texts = {name: (self.tree / name).read_text(encoding="utf-8") for name in _EDITS}
+        self.build = tree.build / name
+        self.edits = {**_EDITS, **({own: _OF_ARCH[own]} if own else {})}
+        self.texts = {name: (self.tree / name).read_text(encoding="utf-8") for name in self.edits}
 
     def run(self, status: Exit = Exit.PASS) -> str:
         """scripts/kunit.py run: what it printed."""
-        done = subprocess.run([_KUNIT, "run", _GLOB], check=False, timeout=900, text=True,
+        done = subprocess.run([KUNIT, "run", *self.words, _GLOB], check=False, timeout=900, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         assert done.returncode == status, done.stdout
         return done.stdout
 
     def make(self) -> str:
         """A make of all: what it printed."""
-        done = subprocess.run([_KUNIT, "build"], check=False, timeout=900, text=True,
+        done = subprocess.run([KUNIT, "build", *self.words], check=False, timeout=900, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         assert done.returncode == Exit.PASS, done.stdout
         return done.stdout
 
     def edit(self) -> None:
         """A new edit in each of the files."""
-        for name, text in _EDITS.items():
+        for name, text in self.edits.items():
             (self.tree / name).write_text(self.texts[name] + text % (time.time_ns() % 10**6), encoding="utf-8")
 
     def undo(self, when: float | None = None) -> None:
@@ -63,19 +75,42 @@ class Loop:
 
     def products(self) -> dict[str, str]:
         """The hashes of all that a build made for the kernel and that is the same each time."""
-        found = {}
-        for pattern in ("*.o", "*.a", ".*.cmd", "*.lds", "System.map", "modules.builtin*", "compile_commands.json"):
-            for path in self.build.rglob(pattern):
-                name = str(path.relative_to(self.build))
-                if name not in _OTHER_EACH_TIME and not path.name.startswith(".tmp_") and "scripts/gdb" not in name:
-                    found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
-        return found
+        return products(self.build)
+
+
+def products(build: Path) -> dict[str, str]:
+    """The hashes of all that is the same whenever and wherever below build/ID/ it is built."""
+    found = {}
+    for pattern in ("*.o", "*.a", ".*.cmd", "*.lds", "System.map", "modules.builtin*", "compile_commands.json"):
+        for path in build.rglob(pattern):
+            name = str(path.relative_to(build))
+            if name not in _OTHER_EACH_TIME and not path.name.startswith(".tmp_") and "scripts/gdb" not in name:
+                text = path.read_bytes().replace(os.fsencode(build), b"BUILD")
+                found[name] = hashlib.sha256(text).hexdigest()
+    return found
+
+
+def _tree() -> PreparedTree:
+    kdir = os.environ.get("LINUX")
+    return prepare(Path(kdir) if kdir else None)
 
 
 @pytest.fixture(name="loop", scope="module")
 def fixture_loop() -> Iterator[Loop]:
-    kdir = os.environ.get("LINUX")
-    loop = Loop(prepare(Path(kdir) if kdir else None))
+    loop = Loop(_tree())
+    loop.run()
+    try:
+        yield loop
+    finally:
+        loop.undo()
+
+
+@pytest.fixture(name="each")
+def fixture_each(request: pytest.FixtureRequest) -> Iterator[Loop]:
+    """The loop of each build; of those that take minutes from nothing, only where they are there."""
+    loop = Loop(_tree(), request.param)
+    if request.param != "um" and not BuildDir(loop.build).stamp.exists():
+        pytest.skip(f"{loop.build} is not built: `scripts/kunit.py run {' '.join(loop.words)}` does it")
     loop.run()
     try:
         yield loop
@@ -88,24 +123,27 @@ def times(build: Path) -> dict[str, int]:
     return {str(path): path.stat().st_mtime_ns for pattern in ("*.o", "*.a") for path in build.rglob(pattern)}
 
 
-def test_edits_give_what_make_gives(loop: Loop) -> None:
-    before = loop.products()
-    loop.edit()
-    printed = loop.run()
-    assert "compiling drivers/base/memory.o, lib/string.o" in printed and "for make to build" not in printed
-    fast, when = loop.products(), times(loop.build)
-    assert fast["mm/memory_hotplug.o"] != before["mm/memory_hotplug.o"]
-    loop.make()
-    assert loop.products() == fast and times(loop.build) == when, "make found work left"
+@pytest.mark.parametrize("each", _BUILDS, indirect=True)
+def test_edits_give_what_make_gives(each: Loop) -> None:
+    before = each.products()
+    each.edit()
+    printed = each.run()
+    assert "compiling " in printed and "and linking" in printed and "for make to build" not in printed
+    fast, when = each.products(), times(each.build)
+    for name in each.edits:
+        if name.endswith(".c"):
+            assert fast[f"{name[:-2]}.o"] != before[f"{name[:-2]}.o"]
+    each.make()
+    assert each.products() == fast and times(each.build) == when, "make found work left"
     changed = [name for name in fast if name.endswith(".o") and fast[name] != before[name] and name != "vmlinux.o"]
     assert len(changed) > 3
     for name in changed:
-        (loop.build / name).unlink()
-    loop.make()
-    assert loop.products() == fast
-    loop.undo(when=946684800)  # in the year 2000
-    assert "nothing has changed" not in loop.run()
-    assert loop.products() == before
+        (each.build / name).unlink()
+    each.make()
+    assert each.products() == fast
+    each.undo(when=946684800)  # in the year 2000
+    assert "nothing has changed" not in each.run()
+    assert each.products() == before
 
 
 def test_broken_then_killed_then_mended(loop: Loop) -> None:
@@ -116,7 +154,7 @@ def test_broken_then_killed_then_mended(loop: Loop) -> None:
     path.write_text(loop.texts["mm/memory_hotplug.c"] + "\nint mhp_killed;\n", encoding="utf-8")
     objects = loop.build / "mm/memory_hotplug.o"
     started = objects.stat().st_mtime_ns
-    with subprocess.Popen([_KUNIT, "run", _GLOB], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen([KUNIT, "run", _GLOB], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         end = time.monotonic() + 60
         while not objects.exists() or objects.stat().st_mtime_ns == started:
             assert time.monotonic() < end and process.poll() is None, "it compiled nothing"
@@ -155,17 +193,3 @@ def test_other_than_known_sources_is_for_make(loop: Loop, name: str, change: Cal
         else:
             path.write_bytes(text)
             os.utime(path, ns=(when, when))
-
-
-def test_flag_in_makefile_with_an_old_time_is_built(loop: Loop) -> None:
-    makefile, before = loop.tree / "mm/Makefile", loop.products()
-    text = makefile.read_text(encoding="utf-8")
-    try:
-        makefile.write_text(text + "\nCFLAGS_sparse.o += -O1\n", encoding="utf-8")
-        os.utime(makefile, (946684800, 946684800))
-        loop.run()
-        assert loop.products()["mm/sparse.o"] != before["mm/sparse.o"]
-    finally:
-        makefile.write_text(text, encoding="utf-8")
-    loop.run()
-    assert loop.products() == before
