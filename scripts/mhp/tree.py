@@ -26,7 +26,8 @@ from mhp.usertree import UserTree
 BRANCH = "mhp"
 _NEEDED_MIB = 3000
 _TREE = "linux"
-# Never a repack of the whole kernel in the middle of someone's work; and a quick `git status`.
+# Never a repack of the whole kernel in the middle of someone's work; and a quick `git status`: what it remembers is of
+# use only when it is asked for the same kind of list each time.
 _SETTINGS = """\
 [gc]
 	auto = 0
@@ -36,6 +37,8 @@ _SETTINGS = """\
 	version = 4
 [core]
 	untrackedCache = true
+[status]
+	showUntrackedFiles = all
 """
 
 
@@ -235,6 +238,7 @@ def _create(place: Path, user: UserTree | None, series: bool) -> State:
     except BaseException:
         shutil.rmtree(half, ignore_errors=True)
         raise
+    worktree.remember(_git(place))
     return fresh
 
 
