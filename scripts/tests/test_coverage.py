@@ -244,7 +244,7 @@ def test_header_is_counted_for_functions_that_the_compiler_may_leave_out_of_line
     below = read_state(tree).below_mm
     names = patches.touched(tree.git, below)
     assert header in names
-    assert (header in patches.with_counters(tree.git, below, names)) == counted
+    assert (header in patches.with_counters(tree, below, names)) == counted
 
 
 def excluded(tmp_path: Path, text: str, counts: dict[int, int]) -> judge.Judged:

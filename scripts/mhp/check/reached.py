@@ -56,7 +56,7 @@ def _counted(side: PreparedTree, below: str, touched: list[str]) -> Reached:
     runs: list[str] = []
     seen: set[str] = set()
     found: judge.Judged | None = None
-    counters = patches.with_counters(side.git, below, touched)
+    counters = patches.with_counters(side, below, touched)
     for run in scope.read_runs(paths.COVERAGE / "runs"):
         if run.which == scope.FULL or not wanted(run, left_of(found, run.target in seen) if found else touched):
             continue

@@ -56,7 +56,7 @@ def command(kdir: Path | None, asked: Asked) -> int:
     with using(tree):
         below = read_state(tree).below_mm
         touched = patches.touched(tree.git, below)
-        counted = patches.with_counters(tree.git, below, touched)
+        counted = patches.with_counters(tree, below, touched)
         status, parts = Exit.PASS, []
         for number, run in enumerate(runs, 1):
             say(f"[{number}/{len(runs)}] {run.name}")

@@ -5,7 +5,7 @@ import functools
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -57,21 +57,20 @@ def touched(git: Git, below: str) -> list[str]:
     return sorted(name for name in names if name.endswith((".c", ".h")))
 
 
-def with_counters(git: Git, below: str, names: Sequence[str]) -> list[str]:
+def with_counters(tree: PreparedTree, below: str, names: Sequence[str]) -> list[str]:
     """Those of the files that touched() gives in which functions must have counters of their own.
 
     Not a header whose new functions are __always_inline: those are counted where they are called. One page flag's
     header would have each page's other flags counted, too, which takes longer than all the rest.
     """
-    return [name for name in names if name.endswith(".c") or _has_own_functions(git, below, name)]
+    blamed = _blames(tree, below, [name for name in names if not name.endswith(".c")])
+    return [name for name in names if name not in blamed or _has_own_functions(tree, name, blamed[name])]
 
 
-def _has_own_functions(git: Git, below: str, name: str) -> bool:
-    assert git.worktree
-    text = (git.worktree / name).read_text(encoding="utf-8", errors="replace")
-    new = set(regions.added(git, below, None, name))
+def _has_own_functions(tree: PreparedTree, name: str, new: Collection[int]) -> bool:
+    text = (tree.path / name).read_text(encoding="utf-8", errors="replace")
     written = text.splitlines()
-    return any(new.intersection(range(function.first, function.last + 1))
+    return any(not set(range(function.first, function.last + 1)).isdisjoint(new)
                and "__always_inline" not in written[function.first - 1] for function in functions(text))
 
 
