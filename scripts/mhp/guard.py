@@ -13,14 +13,11 @@ import ctypes
 import os
 import resource
 import select
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -34,7 +31,6 @@ _TICK_SECONDS = 0.1
 _KEPT_ERRORS = 256 * 1024
 
 
-@dataclass(frozen=True)
 class Ended:
     """How a supervised program ended.
 
@@ -42,9 +38,10 @@ class Ended:
     returned), or None when it ended by itself. errors: the last 256 KiB of its stderr.
     """
 
-    status: int
-    stopped: str | None
-    errors: bytes
+    def __init__(self, status: int, stopped: str | None, errors: bytes) -> None:
+        self.status = status
+        self.stopped = stopped
+        self.errors = errors
 
 
 def _prctl(option: int, value: int) -> None:
@@ -224,13 +221,13 @@ def _wait(guard: "subprocess.Popen[bytes]", tail: _Tail, watch: Callable[[], str
 def supervise(
     command: Sequence[str],
     *,
-    cwd: Path | None = None,
+    cwd: os.PathLike[str] | None = None,
     env: Mapping[str, str] | None = None,
     stdin: int = subprocess.DEVNULL,
     stdout: int | None = None,
     errors_to: int = 2,
     watch: Callable[[], str | None] = lambda: None,
-    remove: Path | None = None,
+    remove: os.PathLike[str] | None = None,
     randomize: bool = True,
 ) -> Ended:
     """Run `command` under a guard and wait until it and all that it started are gone.
@@ -259,7 +256,7 @@ def supervise(
         # pylint: disable-next=consider-using-with
         guard = subprocess.Popen(
             ["/usr/bin/python3", "-I", "-S", __file__, str(control_read),
-             str(remove or ""), str(int(randomize)), *command],
+             os.fspath(remove or ""), str(int(randomize)), *command],
             cwd=cwd, env=None if env is None else dict(env), stdin=stdin, stdout=stdout,
             stderr=errors_write, pass_fds=(control_read,))
         os.close(errors_write)
@@ -296,5 +293,8 @@ if __name__ == "__main__":
         _STATUS = _guard(int(sys.argv[1]), sys.argv[4:], sys.argv[3] == "1")
     finally:
         if sys.argv[2]:
+            # Not at the top: each program that is run would wait for it.
+            import shutil  # pylint: disable=import-outside-toplevel
+
             shutil.rmtree(sys.argv[2], ignore_errors=True)
     sys.exit(_STATUS)

@@ -277,7 +277,7 @@ def call_shared(job: Job, parts: Sequence[Share], rest: Sequence[str], *, stdout
     built = not shares.first_failed(parts)
     for one, words, alone in zip(jobs, commands, shares.ended(parts), strict=True):
         status, seconds = alone or (ended.status, watch.seconds)
-        how = replace(ended, status=status, stopped=None if alone else ended.stopped)
+        how = guard.Ended(status, None if alone else ended.stopped, ended.errors)
         found.append(Finished(how, built and one.build.log.exists(), seconds, shown(words)))
     return found
 
