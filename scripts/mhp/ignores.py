@@ -30,6 +30,12 @@ def tidy(git: Git, commit: str) -> str:
     return commit if fixed is None else chain.with_file(git, commit, _MESSAGE, _NAME, fixed)
 
 
+def theirs(git: Git, commit: str) -> str:
+    """The commit that tidy() was given."""
+    subject = git.text("log", "-1", "--format=%s", commit)
+    return f"{commit}^" if subject == _MESSAGE.decode().strip() else commit
+
+
 def flags(directory: Path) -> list[str]:
     """Flags for `git ls-files --others` in a directory that is not ours, to the same end."""
     try:

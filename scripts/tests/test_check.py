@@ -49,6 +49,18 @@ def test_default_is_the_project_s_series_on_the_plain_base(tree: PreparedTree, w
         [tree.git.entries(found.tip, ["mm/memory_hotplug.c"])["mm/memory_hotplug.c"].oid]).popitem()[1]
 
 
+def test_mended_gitignore_is_no_history(world: World) -> None:
+    """checkpatch and Fixes: would miss all commits in it."""
+    (world.kernel / ".gitignore").write_text("*.o\n/*\n")
+    git(world.kernel, "add", "-f", ".gitignore")
+    git(world.kernel, "commit", "-q", "--amend", "-m", "as in a tarball")
+    world.mm_patch(1)
+    tree = world.prepare()
+    with using(tree):
+        assert tree.git.run("rev-parse", "--verify", "--quiet", f"{read(tree).base}^").status == 0
+        assert not read(tree).history
+
+
 def test_patch_that_does_not_apply_leaves_those_before_it(tree: PreparedTree, world: World) -> None:
     file = world.patches / "0002-mm-change-2.patch"
     file.write_text(file.read_text().replace("hotplug_", "hotpluk_"))

@@ -13,7 +13,7 @@ from email.utils import getaddresses
 from functools import cached_property
 from pathlib import Path
 
-from mhp import chain, inputs, mails, patches, paths
+from mhp import chain, ignores, inputs, mails, patches, paths
 from mhp.exits import Exit, MhpError
 from mhp.git import Git, look_around
 from mhp.patches import Mail
@@ -189,7 +189,7 @@ def _coverless(name: str) -> str:
 
 
 def _has_history(git: Git, base: str) -> bool:
-    return git.run("rev-parse", "--verify", "--quiet", f"{base}^").status == 0
+    return git.run("rev-parse", "--verify", "--quiet", f"{ignores.theirs(git, base)}^").status == 0
 
 
 def _applied(git: Git, series: Series) -> tuple[Patch, ...]:
