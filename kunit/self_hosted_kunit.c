@@ -45,7 +45,7 @@ static void add_memory_puts_memmap_into_each_host(struct kunit *test)
 	struct fake_range range;
 	unsigned int i;
 
-	/* On UML these two would be a quarter of the time of all suites; elsewhere they run. */
+	/* Memmap of gigabytes: a quarter of the time of all suites on UML. x86 does it. */
 	if (IS_ENABLED(CONFIG_UML) && count->nr * memory_block_size_bytes() > SZ_2G)
 		kunit_skip(test, "more than 2 GiB: small sections have this number");
 	range = self_hosted_add(test, count->nr);

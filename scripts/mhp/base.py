@@ -16,11 +16,10 @@ from mhp.lock import locked
 from mhp.patches import check_path
 from mhp.progress import Progress, say
 from mhp.run import check
-from mhp.source import Tarball
+from mhp.source import UNKNOWN_VERSION, Tarball
 
 _REF = "refs/mhp/base"
 _COMMIT = "commit"
-_UNKNOWN_VERSION = "0"
 
 
 def take(git: Git, tarball: Tarball, message: str) -> str:
@@ -36,7 +35,7 @@ def take(git: Git, tarball: Tarball, message: str) -> str:
         for path in set(_packs(git)) - before:
             path.unlink()
         commit = import_tarball(git, tarball, message)
-        if tarball.version != _UNKNOWN_VERSION:
+        if tarball.version != UNKNOWN_VERSION:
             _keep(tarball.base, commit, [path for path in _packs(git) if path not in before])
         return commit
 

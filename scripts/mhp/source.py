@@ -23,6 +23,8 @@ from mhp.run import Arg, check, run
 PACKAGE = f"linux-source-{paths.DEFAULT_BASE.removeprefix('v')}"
 _INSTALLED = Path("/usr/src", f"{PACKAGE}.tar.xz")
 _BASE = ".base"
+# Of an installed tarball that no package database knows.
+UNKNOWN_VERSION = "0"
 _APT_LISTS = Path("/var/lib/apt/lists")
 _GIVE_YOUR_OWN = ("Give a kernel tree of your own with LINUX=DIR or --kdir DIR, or put a "
                   f"{PACKAGE}_*.deb into {{src}}")
@@ -99,7 +101,7 @@ def _newest(have: Sequence[Tarball]) -> Tarball | None:
 
 def _installed_version() -> str:
     done = run(["dpkg-query", "-W", "-f", "${Version}", PACKAGE])
-    return done.text if done.status == 0 and done.text else "0"
+    return done.text if done.status == 0 and done.text else UNKNOWN_VERSION
 
 
 def _unpack(deb: Path, src: Path) -> Tarball:

@@ -2,14 +2,16 @@
 """The prepared tree: what is in it, what a change of its inputs touches, what it never overwrites."""
 
 import json
+import re
 import shutil
 import time
 
 import pytest
 from small_world import World, changed_times, edit, git, mtimes, snapshot, write
 
-from mhp import series, state, tree
+from mhp import series, state, tree, worktree
 from mhp.exits import Exit, MhpError
+from mhp.git import Git
 
 
 def refuse(world: World, **more: bool) -> str:
@@ -75,6 +77,25 @@ def test_suite_removed(world: World) -> None:
     (world.kunit / "second_kunit.c").unlink()
     world.prepare()
     assert not (world.linux / "mm/mhp_kunit/second_kunit.c").exists()
+
+
+def test_git_remembers_directories_of_the_tree(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The look that each run takes reads none but those that changed since."""
+    remember = worktree.remember
+
+    def later(git_of_tree: Git) -> None:
+        time.sleep(1.1)  # git does not trust a directory of the same second; a kernel takes longer to write
+        remember(git_of_tree)
+
+    monkeypatch.setattr(worktree, "remember", later)
+    prepared = world.prepare()
+    for number, opened in enumerate(({0}, {1, 2})):
+        write(world.linux, {"mm/new.h": "int new;\n"} if number else {})
+        trace = world.tmp / f"trace{number}"
+        prepared.git.run("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all",
+                         env={"GIT_TRACE2_PERF": str(trace)})
+        (found,) = re.findall(r"opendir:(\d+)", trace.read_text(encoding="utf-8"))
+        assert int(found) in opened
 
 
 def test_editor_leftovers_ignored(world: World) -> None:

@@ -60,10 +60,10 @@ def _code(line: str, comment: bool) -> tuple[str, bool]:
     return out.strip(), comment
 
 
-def added(git: Git, before: str, after: str | None, name: str) -> list[int]:
-    """The numbers, in the new file, of the lines that differ between two commits; None: the file as it is on disk."""
-    commits = [before] if after is None else [before, after]
-    text = git.text("--literal-pathspecs", "diff", "--no-color", "--no-ext-diff", "--no-renames", "-U0", *commits, "--", name)
+def added(git: Git, before: str, after: str, name: str) -> list[int]:
+    """The numbers, in the new file, of the lines that differ between two commits."""
+    text = git.text("--literal-pathspecs", "diff", "--no-color", "--no-ext-diff", "--no-renames", "-U0", before, after, "--",
+                    name)
     found = []
     for line in text.splitlines():
         if match := _HUNK.match(line):
