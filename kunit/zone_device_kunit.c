@@ -305,7 +305,7 @@ static void unmap_waits_for_references(struct kunit *test)
 	schedule_work(&u.work);
 	while (has_pgmap(range.pfn, device))
 		schedule_timeout_uninterruptible(1);
-	schedule_timeout_uninterruptible(2);
+	schedule_timeout_uninterruptible(1);
 	KUNIT_EXPECT_FALSE(test, completion_done(&u.done));
 	KUNIT_EXPECT_TRUE(test, pfn_valid(range.pfn));
 	KUNIT_EXPECT_TRUE(test, is_zone_device_page(pfn_to_page(range.pfn)));

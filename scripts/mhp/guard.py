@@ -293,8 +293,11 @@ if __name__ == "__main__":
         _STATUS = _guard(int(sys.argv[1]), sys.argv[4:], sys.argv[3] == "1")
     finally:
         if sys.argv[2]:
-            # Not at the top: each program that is run would wait for it.
-            import shutil  # pylint: disable=import-outside-toplevel
+            try:
+                os.rmdir(sys.argv[2])
+            except OSError:
+                # Not at the top: each program that is run would wait for it.
+                import shutil  # pylint: disable=import-outside-toplevel
 
-            shutil.rmtree(sys.argv[2], ignore_errors=True)
+                shutil.rmtree(sys.argv[2], ignore_errors=True)
     sys.exit(_STATUS)

@@ -8,7 +8,6 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from pathlib import Path, PurePosixPath
 
 from mhp.exits import Exit, MhpError
@@ -102,6 +101,9 @@ def read_mail(git: Git, data: bytes, name: str) -> Mail:
 
 
 def _raw_date(text: str | None) -> str | None:
+    # Not at the top: it brings sockets and more, and most runs read no mail, but all would wait for it.
+    from email.utils import parsedate_to_datetime  # pylint: disable=import-outside-toplevel
+
     try:
         when = parsedate_to_datetime(text or "")
         seconds = int(when.timestamp())

@@ -6,26 +6,21 @@ that looks like one, with a link to the kernel, and is an upstream run of its ow
 starts them and waits: guard.py takes one command.
 """
 
-import json
+import marshal
 import os
 import shlex
 import shutil
-import subprocess
-import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mhp import sharesmain
+
 # Suites are called mhp_NAME; these first letters of names take about the same time.
-_LETTERS = ("a-l", "s", "m-r", "t-z")
+_LETTERS = ("a-l", "s-u", "m-r", "v-z")
 # In the build directory.
 DIRECTORY = "shares"
-_ENDED = "ended.json"
 _READY = "ready"
-_LOOK_SECONDS = 0.02
-_GIVE_UP_SECONDS = 10.0
-_FIRST = "first"
 
 # What stands in the place of a kernel that is still being linked.
 _WAITING = """#!/bin/sh
@@ -59,7 +54,7 @@ def globs(guests: int) -> list[str]:
 def prepare(kernel: Path, system_map: Path, wanted: Sequence[str], waiting: bool) -> list[Share]:
     """Directories for the globs beside a kernel, each new but for links to it and its System.map.
 
-    waiting: the kernel is still to be built. Guests wait until _main() says that it is.
+    waiting: the kernel is still to be built. Guests wait until sharesmain.py says that it is.
     """
     top = kernel.parent / DIRECTORY
     shutil.rmtree(top, ignore_errors=True)
@@ -89,23 +84,23 @@ def command(shares: Sequence[Share], commands: Sequence[Sequence[str]], python: 
     plan = {"first": [list(first[0]), dict(first[1])] if first else None,
             "shares": [{"argv": list(argv), "output": str(share.output), "ready": str(share.path / _READY)}
                        for share, argv in zip(shares, commands, strict=True)]}
-    path = top / "plan.json"
-    path.write_text(json.dumps(plan), encoding="utf-8", errors="surrogateescape")
-    return [python, "-I", "-S", __file__, str(path)]
+    path = top / "plan"
+    path.write_bytes(marshal.dumps(plan))
+    return [python, "-I", "-S", sharesmain.__file__, str(path)]
 
 
 def first_failed(shares: Sequence[Share]) -> bool:
     """Whether the command that had to come first failed, so that no guest has run."""
-    return (shares[0].path.parent / _FIRST).exists()
+    return (shares[0].path.parent / sharesmain.FIRST).exists()
 
 
 def ended(shares: Sequence[Share]) -> list[tuple[int, float] | None]:
     """How the commands ended, and after how many seconds; None for one that was stopped with all the rest."""
     try:
-        found = json.loads((shares[0].path.parent / _ENDED).read_bytes())
-    except (OSError, ValueError):
+        found = marshal.loads((shares[0].path.parent / sharesmain.ENDED).read_bytes())
+    except (OSError, ValueError, EOFError):
         found = {}
-    how = (found.get(str(number)) for number in range(len(shares)))
+    how = (found.get(number) for number in range(len(shares)))
     return [(int(one[0]), float(one[1])) if one else None for one in how]
 
 
@@ -120,65 +115,3 @@ def join_logs(logs: Sequence[Path], into: Path) -> list[int]:
             lines += data.count(b"\n")
             whole.write(data)
     return before
-
-
-def _tell(ready: str) -> None:
-    """Let the guest behind this pipe go; one that does not wait within some seconds is not there."""
-    give_up = time.monotonic() + _GIVE_UP_SECONDS
-    while time.monotonic() < give_up:
-        try:
-            pipe = os.open(ready, os.O_WRONLY | os.O_NONBLOCK)
-        except OSError:
-            time.sleep(_LOOK_SECONDS / 4)
-            continue
-        os.write(pipe, b"ready\n")
-        os.close(pipe)
-        return
-
-
-def _main(plan_path: str) -> int:
-    """Start all; the first one's output is ours, that of the others follows when all have ended."""
-    top = os.path.dirname(plan_path)
-    with open(plan_path, "rb") as file:
-        plan = json.load(file)
-    held = os.path.join(top, "held")
-    running = {}
-    for number, one in enumerate(plan["shares"]):
-        with open(one["output"], "wb") as output:
-            own = output if number else None
-            if plan["first"] and not number:
-                own = open(held, "wb")  # pylint: disable=consider-using-with
-            # pylint: disable-next=consider-using-with
-            running[subprocess.Popen(one["argv"], stdout=own).pid] = number
-    if plan["first"]:
-        argv, added = plan["first"]
-        status = subprocess.run(argv, env={**os.environ, **added}, check=False).returncode
-        if status:
-            with open(os.path.join(top, _FIRST), "w", encoding="ascii"):
-                return status if status > 0 else 128 - status
-        for one in plan["shares"]:
-            _tell(one["ready"])
-    began = time.monotonic()
-    done: dict[int, tuple[int, float]] = {}
-    with open(held if plan["first"] else os.devnull, "rb") as shown:
-        while len(done) < len(running):
-            pid, how = os.waitpid(-1, os.WNOHANG if plan["first"] else 0)
-            shutil.copyfileobj(shown, sys.stdout.buffer)
-            sys.stdout.flush()
-            if not pid:
-                time.sleep(_LOOK_SECONDS)
-                continue
-            status = os.waitstatus_to_exitcode(how)
-            done[running[pid]] = (status if status >= 0 else 128 - status, time.monotonic() - began)
-            with open(os.path.join(top, _ENDED), "w", encoding="ascii") as file:
-                json.dump(done, file)
-        shutil.copyfileobj(shown, sys.stdout.buffer)
-    for one in plan["shares"][1:]:
-        with open(one["output"], "rb") as output:
-            shutil.copyfileobj(output, sys.stdout.buffer)
-    sys.stdout.flush()
-    return max(status for status, _seconds in done.values())
-
-
-if __name__ == "__main__":
-    sys.exit(_main(sys.argv[1]))

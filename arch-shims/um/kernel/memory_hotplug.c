@@ -30,6 +30,11 @@ static u64 physmem_limit __ro_after_init;
 static bool keep_memory;
 core_param(uml_keep_memory, keep_memory, bool, 0644);
 
+int physmem_is_kept(void)
+{
+	return keep_memory;
+}
+
 /* The core asks before it hot-adds anything; see mhp_get_pluggable_range(). */
 struct range arch_get_mappable_range(void)
 {

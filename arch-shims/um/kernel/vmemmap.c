@@ -222,6 +222,33 @@ static bool hosts_itself(unsigned long start, unsigned long end)
 	return false;
 }
 
+/* Whether all pages of the range are mapped, and follow each other in memory. */
+static bool is_one_run(unsigned long start, unsigned long end)
+{
+	unsigned long addr, pfn = 0;
+
+	for (addr = start; addr < end; addr += PAGE_SIZE) {
+		pte_t *pte = vmemmap_pte(addr);
+
+		if (!pte || (addr > start && pte_pfn(*pte) != pfn + 1))
+			return false;
+		pfn = pte_pfn(*pte);
+	}
+	return true;
+}
+
+/* When memory is kept, its memmap is likely to come back where it was. */
+static int vmemmap_unmap(unsigned long start, unsigned long end)
+{
+	unsigned long long off;
+	int fd;
+
+	if (!physmem_is_kept() || !is_one_run(start, end))
+		return os_unmap_memory((void *)start, end - start);
+	fd = phys_mapping(PFN_PHYS(pte_pfn(*vmemmap_pte(start))), &off);
+	return os_hide_memory((void *)start, fd, off, end - start);
+}
+
 /* A table without entries maps nothing, and the host has nothing to unmap. */
 static void free_empty_table(unsigned long addr)
 {
@@ -264,7 +291,7 @@ void __ref vmemmap_free(unsigned long start, unsigned long end,
 	 * A host that has no mapping left may be unable to split one.  Then the
 	 * pages stay readable here until the next section replaces them.
 	 */
-	if (at_once && os_unmap_memory((void *)start, end - start))
+	if (at_once && vmemmap_unmap(start, end))
 		pr_err("the host does not unmap the memmap at %#lx-%#lx\n",
 		       start, end - 1);
 

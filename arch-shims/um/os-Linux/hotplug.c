@@ -34,6 +34,42 @@ int os_grow_file(int fd, unsigned long long size)
 	return 0;
 }
 
+#define PROT_ALL	(PROT_READ | PROT_WRITE | PROT_EXEC)
+
+/* A range that os_hide_memory() left mapped, without access. */
+struct hidden {
+	char *start;
+	char *end;
+	int fd;
+	unsigned long long off;
+};
+
+/* More than the sections that a test has at a time; it is scanned at each use. */
+static struct hidden hidden[64];
+static unsigned int next_hidden;
+
+/*
+ * Whoever maps or unmaps takes what overlaps off the list first: true when the
+ * range itself was there, as a mapping of the same part of the file.
+ */
+static int take_hidden(char *addr, unsigned long len, int fd,
+		       unsigned long long off)
+{
+	struct hidden *end = hidden + sizeof(hidden) / sizeof(hidden[0]);
+	struct hidden *h;
+	int found = 0;
+
+	for (h = hidden; h < end; h++) {
+		if (h->start >= addr + len || h->end <= addr)
+			continue;
+		if (h->start == addr && h->end == addr + len && h->fd == fd &&
+		    h->off == off)
+			found = 1;
+		*h = (struct hidden){ 0 };
+	}
+	return found;
+}
+
 /**
  * os_map_populated() - map a range of a file and fault it in at once
  * @addr: where
@@ -42,17 +78,42 @@ int os_grow_file(int fd, unsigned long long size)
  * @len: bytes, a whole number of pages
  *
  * For memory that is about to be written as a whole: one call instead of a
- * fault for each page.
+ * fault for each page.  What os_hide_memory() left there is shown again.
  *
  * Return: 0, or a negative errno of the host.
  */
 int os_map_populated(void *addr, int fd, unsigned long long off,
 		     unsigned long len)
 {
-	void *loc = mmap64(addr, len, PROT_READ | PROT_WRITE | PROT_EXEC,
-			   MAP_SHARED | MAP_FIXED | MAP_POPULATE, fd, off);
+	if (take_hidden(addr, len, fd, off) && !mprotect(addr, len, PROT_ALL))
+		return 0;
+	if (mmap64(addr, len, PROT_ALL, MAP_SHARED | MAP_FIXED | MAP_POPULATE,
+		   fd, off) == MAP_FAILED)
+		return -errno;
+	return 0;
+}
 
-	return loc == MAP_FAILED ? -errno : 0;
+/**
+ * os_hide_memory() - make an access to a mapped range fault, as if unmapped
+ * @addr: where it is mapped
+ * @fd: the file it is a mapping of
+ * @off: where in that file, in bytes
+ * @len: bytes, a whole number of pages
+ *
+ * Half as dear as to unmap it and to map it again when it comes back, which
+ * os_map_populated() then need not do.
+ *
+ * Return: 0, or a negative errno of the host.
+ */
+int os_hide_memory(void *addr, int fd, unsigned long long off,
+		   unsigned long len)
+{
+	take_hidden(addr, len, fd, off);
+	if (mprotect(addr, len, PROT_NONE))
+		return munmap(addr, len) ? -errno : 0;
+	hidden[next_hidden] = (struct hidden){ addr, (char *)addr + len, fd, off };
+	next_hidden = (next_hidden + 1) % (sizeof(hidden) / sizeof(hidden[0]));
+	return 0;
 }
 
 /**
