@@ -97,6 +97,39 @@ def test_output_of_make_is_told_apart_by_target() -> None:
     assert found[""].startswith("make[3]: ***")
 
 
+def test_make_says_which_target_it_is_about(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Below a make -s the kernel's own would not, and every message would be that of every file."""
+    tree = job.scratch / "tree"
+    tree.mkdir()
+    (tree / "Makefile").write_text("words:\n\t@echo '$(firstword -$(MAKEFLAGS))'\n")
+    monkeypatch.setattr(kernels.Kernel, "make", ["ARCH=um"])
+    kernel = kernels.one("um")
+    build.build_dir(job.tree, kernel).mkdir(parents=True)
+    ((said, status),) = build._make(job, tree, [(kernel, ["words"])])  # pylint: disable=protected-access
+    assert not status and said.startswith("-") and "s" not in said.split()[0], said
+
+
+@pytest.mark.parametrize(("name", "taken"), [
+    ("mm/kmsan/core.c", False), ("mm/kasan/core.c", True), ("mm/kasan/deep/a.c", True), ("mm/off.c", False),
+    ("mm/always.c", True), ("mm/unheard_of.c", True), ("mm/kmsan/deep/a.c", False), ("lib/a.c", True)])
+def test_directory_that_is_not_configured_is_left_out(tmp_path: Path, name: str, taken: bool) -> None:
+    for directory, rules in {"mm": "obj-$(CONFIG_KMSAN) += kmsan/\nobj-$(CONFIG_KASAN) += kasan/\nobj-$(CONFIG_OFF) += off.o\n"
+                                   "obj-y := always.o\n", "mm/kmsan": "obj-y := core.o deep/\n",
+                             "mm/kasan": "obj-y := core.o deep/\n"}.items():
+        (tmp_path / directory).mkdir()
+        (tmp_path / directory / "Makefile").write_text(rules)
+    (tmp_path / ".config").write_text("CONFIG_KASAN=y\n# CONFIG_KMSAN is not set\n")
+    assert build._enabled(tmp_path, tmp_path, name) == taken  # pylint: disable=protected-access
+
+
+def test_files_of_an_architecture_are_compiled_for_it() -> None:
+    assert kernels.touched(["mm/a.c"]) == ["x86_64"] == kernels.touched(["arch/x86/mm/a.c"])
+    assert kernels.touched(["mm/a.c", "arch/powerpc/mm/a.c"]) == ["x86_64", "ppc64le"]
+    ours, theirs = kernels.kernels("toggle"), kernels.kernels("toggle", "ppc64le")
+    assert [f"{one.name}-ppc64le" for one in ours] == [one.name for one in theirs]
+    assert {one.arch for one in theirs} == {"powerpc"} and not {one.id for one in ours} & {one.id for one in theirs}
+
+
 def test_next_patch_s_files_are_compiled_on_the_way(job: Job, world: World) -> None:
     world.patch(world.patches, "0002-b.patch", {"mm/page_alloc.c": ("return 3;", "return 4;")}, "mm: b")
     found = series.read(job.tree, None, None)

@@ -7,4 +7,4 @@ from mhp.check.model import Job, Report
 
 def check(job: Job) -> Report:
     """FAIL when clang does not compile it, WARN for each new message."""
-    return new_messages.report(job, [kernels.one(kernels.TOGGLED, "clang")], "W=1")
+    return new_messages.report(job, [kernels.one(name, "clang") for name in kernels.touched(job.one.paths)], "W=1")

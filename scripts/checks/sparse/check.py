@@ -7,5 +7,5 @@ from mhp.check.model import Job, Report
 
 def check(job: Job) -> Report:
     """WARN for each new message."""
-    return new_messages.report(job, [kernels.one(kernels.TOGGLED)], "C=1",
+    return new_messages.report(job, [kernels.one(name) for name in kernels.touched(job.one.paths)], "C=1",
                                keep=lambda message: "[-W" not in message.text)

@@ -7,4 +7,4 @@ from mhp.check.model import Job, Report
 
 def check(job: Job) -> Report:
     """FAIL for a file that does not compile any more, WARN for a new warning."""
-    return new_messages.report(job, kernels.kernels("toggle"))
+    return new_messages.report(job, [one for name in kernels.touched(job.one.paths) for one in kernels.kernels("toggle", name)])

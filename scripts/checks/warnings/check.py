@@ -7,4 +7,4 @@ from mhp.check.model import Job, Report
 
 def check(job: Job) -> Report:
     """WARN for each new message."""
-    return new_messages.report(job, [kernels.one(kernels.TOGGLED)], "W=1")
+    return new_messages.report(job, [kernels.one(name) for name in kernels.touched(job.one.paths)], "W=1")

@@ -239,7 +239,8 @@ def _make(job: Job, path: Path, calls: Sequence[tuple[Kernel, Sequence[str]]]) -
     with tempfile.TemporaryDirectory(dir=job.scratch) as name:
         place = Path(name)
         (place / "Makefile").write_text("".join(rules), encoding="utf-8")
-        ended = guard.supervise(["make", "-s", f"-j{len(os.sched_getaffinity(0))}", "all"], cwd=place,
+        # Not -s: the kernel's make would take it over, and not say which target its messages are about.
+        ended = guard.supervise(["make", f"-j{len(os.sched_getaffinity(0))}", "all"], cwd=place,
                                 env={**upstream.environment(), "LC_ALL": "C.UTF-8"}, stdout=subprocess.DEVNULL,
                                 watch=upstream.time_limit(_LIMIT_SECONDS))
         if ended.stopped or not all((place / f"{number}.status").exists() for number in range(len(calls))):
@@ -271,14 +272,23 @@ def config(build: Path) -> dict[str, str]:
 
 
 def _enabled(path: Path, build: Path, name: str) -> bool:
-    """Whether the Makefile beside a file takes it in with this configuration."""
-    makefile = path / Path(name).parent / "Makefile"
+    """Whether the Makefiles beside a file and above it take it in with this configuration."""
+    settings = config(build)
+    wanted = Path(name).with_suffix(".o")
+    below = ""
+    for directory in wanted.parents:
+        if not _taken(path / directory / "Makefile", f"{wanted.name}{below}", settings):
+            return False
+        wanted, below = directory, "/"
+    return True
+
+
+def _taken(makefile: Path, target: str, settings: dict[str, str]) -> bool:
+    """Whether a Makefile takes in an object, or a directory; also where it does not tell."""
     try:
         text = makefile.read_text(encoding="utf-8", errors="replace").replace("\\\n", " ")
     except OSError:
         return True
-    target = Path(name).with_suffix(".o").name
     options = [match[1] for line in text.splitlines() if (match := _MAKE_RULE.match(line))
                and target in match[2].split()]
-    settings = config(build)
     return not options or any(option is None or option in settings for option in options)

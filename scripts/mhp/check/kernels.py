@@ -4,10 +4,12 @@
 import platform
 import shutil
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from mhp import inputs
+from mhp.arch import Arch
 from mhp.check.registry import CHECKS
 from mhp.exits import Exit, MhpError
 
@@ -59,12 +61,12 @@ class Kernel:
 
 
 @lru_cache
-def kernels(kind: str) -> tuple[Kernel, ...]:
-    """All kernels of a kind. Raises MhpError(INTERNAL) when the table cannot be understood."""
+def kernels(kind: str, toggled: str = TOGGLED) -> tuple[Kernel, ...]:
+    """All kernels of a kind; toggles are laid over the kernel of that name. Raises MhpError(INTERNAL) when the table cannot be understood."""
     try:
         raw = tomllib.loads(_TABLE.read_text(encoding="utf-8"))
         common = raw["common"]["options"].split()
-        base = raw["kernel"][TOGGLED]
+        base = raw["kernel"][toggled]
         found = []
         for name, row in raw["kernel"].items():
             if row["kind"] != kind:
@@ -73,6 +75,8 @@ def kernels(kind: str) -> tuple[Kernel, ...]:
             of = base if toggle else row
             options = [*common, *of["options"].split(), *(row["options"].split() if toggle else [])]
             last = {option.partition("=")[0]: option for option in options}
+            if toggle and toggled != TOGGLED:
+                name += f"-{toggled}"
             found.append(Kernel(name, row["kind"], of["arch"], of["cross"], of["package"], tuple(last.values())))
         return tuple(found)
     except (OSError, KeyError, TypeError, AttributeError, tomllib.TOMLDecodeError) as err:
@@ -84,3 +88,13 @@ def one(name: str, cc: str = "gcc") -> Kernel:
     (found,) = (kernel for kernel in kernels("arch") if kernel.name == name)
     return Kernel(f"{name}-{cc}" if cc != "gcc" else name, found.kind, found.arch, found.cross, found.package,
                   found.options, cc)
+
+
+def touched(paths: Sequence[str]) -> list[str]:
+    """The names of the kernel that toggles are about and, for files of other architectures, of the first one of each."""
+    found = {Arch(one(TOGGLED).arch).source: TOGGLED}
+    for kernel in kernels("arch"):
+        source = Arch(kernel.arch).source
+        if any(path.startswith(f"arch/{source}/") for path in paths):
+            found.setdefault(source, kernel.name)
+    return list(found.values())

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the kernel's semantic patches say, in their report mode, about versions of files.
+
+spatch takes longer to start than to read a file, so one call is about all versions that the patches of a run
+leave. What was said is kept by content.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from mhp.check import compare
+from mhp.check.compare import Message
+from mhp.check.model import Job
+from mhp.check.once import Once
+from mhp.check.series import Patch
+from mhp.check.store import Store, file_hash, program_identity
+from mhp.exits import Exit, MhpError
+from mhp.progress import say
+from mhp.run import run
+
+# Of one semantic patch, for each file.
+_LIMIT_SECONDS = 120
+_REPORT = re.compile(rb"^virtual\s+.*\breport\b", re.MULTILINE)
+
+# Messages by semantic patch; None for one that was not done in time.
+Said = dict[str, list[Message] | None]
+
+
+@dataclass(frozen=True)
+class Version:
+    """A file's content, and the path that it is looked at under."""
+
+    path: str
+    oid: str
+
+    @property
+    def place(self) -> str:
+        """Where it is below the directory that spatch is run in."""
+        return f"{self.oid}/{self.path}"
+
+
+_known: Once[dict[Version, Said]] = Once()
+
+
+def names(patch: Patch) -> list[str]:
+    """The C files that a patch touches."""
+    return [name for name in patch.paths if name.endswith(".c")]
+
+
+def rules(job: Job) -> list[Path]:
+    """The kernel's semantic patches that can report."""
+    return [path for path in sorted((job.tree.path / "scripts/coccinelle").rglob("*.cocci"))
+            if _REPORT.search(path.read_bytes())]
+
+
+def name(rule: Path) -> str:
+    """How a semantic patch is called."""
+    return f"{rule.parent.name}/{rule.name}"
+
+
+def after(job: Job, wanted: Sequence[Path]) -> dict[Version, Said]:
+    """What all of these semantic patches say about the files that the job's patch leaves."""
+    asked = [patch for patch in job.series.patches if patch.after and patch.number in (*job.asked, job.one.number)]
+    versions = list(dict.fromkeys(one for patch in asked for one in _versions(job, patch.after, names(patch))))
+    digest = _digest(wanted)
+    found = _known.get((digest, *versions), lambda: _all(job, wanted, versions, digest))
+    return {one: found[one] for one in _versions(job, job.one.after, names(job.one))}
+
+
+def before(job: Job, wanted: Collection[Path]) -> dict[Version, Said]:
+    """What these semantic patches say about the files that the job's patch begins with."""
+    return _apply(job, wanted, _versions(job, job.one.before, names(job.one))) if wanted else {}
+
+
+def _versions(job: Job, commit: str | None, paths: Sequence[str]) -> list[Version]:
+    return [Version(entry.path, entry.oid) for entry in job.git.entries(commit or "", paths).values()
+            if entry.mode.startswith("100")]
+
+
+def _digest(wanted: Sequence[Path]) -> str:
+    words = [program_identity("spatch"), *(f"{name(path)} {file_hash(path)}" for path in wanted)]
+    return hashlib.sha256("\0".join(words).encode()).hexdigest()
+
+
+def _all(job: Job, wanted: Sequence[Path], versions: Sequence[Version], digest: str) -> dict[Version, Said]:
+    """From the store, or worked out and stored."""
+    store = Store(job.tree.build / "check/semantic")
+    found: dict[Version, Said] = {}
+    for version in () if job.fresh else versions:
+        raw = store.get(_key(digest, version))
+        if isinstance(raw, dict):
+            found[version] = {rule: [Message(*words) for words in messages] for rule, messages in raw.items()}
+    todo = [version for version in versions if version not in found]
+    if todo:
+        say(f"{len(wanted)} semantic patches on {len(todo)} versions of files")
+        for version, said in _apply(job, wanted, todo).items():
+            found[version] = said
+            if None not in said.values():
+                store.put(_key(digest, version), {
+                    rule: [[one.file, one.line, one.text] for one in messages or ()] for rule, messages in said.items()})
+    store.prune()
+    return found
+
+
+def _key(digest: str, version: Version) -> str:
+    return hashlib.sha256(f"{digest} {version.place}".encode(errors="surrogateescape")).hexdigest()
+
+
+def _apply(job: Job, wanted: Collection[Path], versions: Sequence[Version]) -> dict[Version, Said]:
+    """Run them, as many at a time as there are processors."""
+    found: dict[Version, Said] = {version: {} for version in versions}
+    top = job.scratch / "versions"
+    blobs = job.git.contents([version.oid for version in versions])
+    for version in versions:
+        path = top / version.place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(blobs[version.oid])
+    with ThreadPoolExecutor(max_workers=len(os.sched_getaffinity(0))) as pool:
+        for rule, text in zip(wanted, pool.map(lambda rule: _spatch(rule, top, versions), wanted), strict=True):
+            said = compare.read(text or "", str(top))
+            for version in versions:
+                mine = [Message(version.path, one.line, one.text) for one in said if one.file == version.place]
+                found[version][name(rule)] = None if text is None else mine
+    return found
+
+
+def _spatch(rule: Path, top: Path, versions: Sequence[Version]) -> str | None:
+    """What it prints; None when that takes too long."""
+    if not versions:
+        return ""
+    try:
+        return run(["spatch", "-D", "report", "--no-show-diff", "--very-quiet", "--no-includes", "--cocci-file", rule,
+                    *(version.place for version in versions)], cwd=top, timeout=_LIMIT_SECONDS * len(versions)).text
+    except MhpError as err:
+        if err.status != Exit.TIMEOUT:
+            raise
+        return None
