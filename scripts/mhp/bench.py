@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +20,14 @@ from pathlib import Path
 from mhp import basetree, fastbuild, guard, paths, steptimes, unchanged, upstream
 from mhp.arch import Arch
 from mhp.builddir import BuildDir
-from mhp.check import registry
+from mhp.check import registry, series
 from mhp.exits import Exit, MhpError
 from mhp.kbuild import Records
 from mhp.measured import Limit, Measured, Ratio, Row
 from mhp.memory import Peak
 from mhp.progress import say
 from mhp.state import write_whole
-from mhp.tree import PreparedTree, prepare
+from mhp.tree import PreparedTree, prepare, using
 
 # Upstream's default configuration leaves the first one out, so it has nothing to compile or link for that.
 EDITED = ("mm/memory_hotplug.c", "mm/page_alloc.c", "mm/mm_init.c", "drivers/base/core.c", "drivers/base/bus.c")
@@ -39,8 +39,11 @@ SECOND_CLONE_SECONDS = 20.0
 # Of the loop with gcov, up to the table, against that without.
 OF_PLAIN = 1.5
 REPORT_SECONDS = 180.0
-# scripts/check on the series of mm-patches/; the last two are for ten patches.
+# scripts/check on the series of mm-patches/, the last two on its first ten patches.
 CHECK_SECONDS = {"quick": 10.0, "build": 300.0, "run": 300.0}
+CHECK_PATCHES = 10
+# What can be measured by itself, in the order in which it is; the first only when it is asked for.
+PARTS = ("scratch", "loop", "steps", "qemu", "gcov", "hotplug", "check")
 # For each architecture under QEMU the file that is edited, a line of scripts/matrix, and what is wanted in seconds.
 QEMU = {"x86_64": ("arch/x86/mm/init_64.c", "x86", 6.0), "powerpc": ("arch/powerpc/mm/init_64.c", "ppc-radix", 10.0)}
 _MARK = "mhp_bench_edit"
@@ -135,7 +138,7 @@ class Bench:
                           f"--kernel_args=uml_dir={upstream.relative(guest, self._base)}"], self._base,
                          self._output / "theirs.log", upstream.environment())
 
-    def from_scratch(self) -> None:
+    def scratch(self) -> None:
         """Empty build directories, once each: a build takes minutes."""
         cache, build = self._output / "ccache", self._output / "um"
         env = {**os.environ, "CCACHE_DIR": str(cache)}
@@ -269,17 +272,20 @@ class Bench:
     def hotplug(self) -> None:
         """Add, online, offline, remove: with the series, both ways, against the kernel without it."""
         say("add, online, offline, remove, with the series and without it")
-        base, series = steptimes.measure(self.tree, self.runs)
+        base, with_series = steptimes.measure(self.tree, self.runs)
         for step in steptimes.STEPS:
             theirs = self._row(f"{step} a memory block: without the series")
             theirs.seconds += [time / 1e6 for time in steptimes.column(base, steptimes.ELSEWHERE, step)]
             for where in (steptimes.ELSEWHERE, steptimes.SELF_HOSTED):
                 ours = self._row(f"{step} a memory block: series, {where}")
-                ours.seconds += [time / 1e6 for time in steptimes.column(series, where, step)]
+                ours.seconds += [time / 1e6 for time in steptimes.column(with_series, where, step)]
                 self.found.ratios.append(Ratio(ours, theirs, steptimes.WANTED))
 
     def check(self) -> None:
-        """scripts/check on our own series, tier by tier, with warm builds: no result cached; the quick tier also with all."""
+        """scripts/check on our own series, tier by tier, with warm builds: no result cached; the quick tier also with all.
+
+        The tiers that build get its first patches only, as a range of commits.
+        """
         argv: list[str | Path] = [upstream.PYTHON, "-B", paths.SCRIPTS / "check", *self._flags]
 
         def once(*words: str) -> float:
@@ -290,6 +296,7 @@ class Bench:
         for tier, wanted in CHECK_SECONDS.items():
             names = [f"--only={one.name}" for one in registry.all_checks() if one.tier == tier]
             if tier != registry.TIERS[0]:
+                names.append(self._first_patches())
                 say(f"scripts/check, {tier} tier, builds that the measurement starts from")
                 once(*names, "--fresh")
             say(f"scripts/check, {tier} tier")
@@ -297,6 +304,13 @@ class Bench:
             row.seconds += [once(*names, "--fresh") for _ in range(self.runs if tier == registry.TIERS[0] else 1)]
             self.found.limits.append(Limit(row, wanted))
         self._row("scripts/check, quick tier: everything cached").seconds.append(once())
+
+
+    def _first_patches(self) -> str:
+        """The first ten patches of our series, or all when there are fewer."""
+        with using(self.tree):
+            found = series.read(self.tree, None, None)
+        return f"{found.base}..{found.patches[:CHECK_PATCHES][-1].after}"
 
 
 def _has_tools(arch: str) -> bool:
@@ -318,20 +332,15 @@ def machine() -> dict[str, str]:
             "load at the start": " ".join(f"{load:.1f}" for load in os.getloadavg())}
 
 
-def run(kdir: Path | None, runs: int, scratch: bool) -> int:
-    """Measure, print the table and write build/bench.json; FINDINGS when something is slower than wanted."""
+def run(kdir: Path | None, runs: int, parts: Collection[str]) -> int:
+    """Measure these parts, print the table and write build/bench.json; FINDINGS when something is slower than wanted."""
     about = machine()
     tree = prepare(kdir, True)
     bench = Bench(tree, [f"--kdir={kdir.absolute()}"] if kdir else [], runs)
     try:
-        if scratch:
-            bench.from_scratch()
-        bench.loop()
-        bench.steps()
-        bench.qemu()
-        bench.gcov()
-        bench.hotplug()
-        bench.check()
+        for part in PARTS:
+            if part in parts:
+                getattr(bench, part)()
     finally:
         # It took minutes: also when it does not come to its end, there is something to be seen.
         print("\n".join(bench.found.table(about)), flush=True)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mhp import bench, steptimes
+from small_world import World, git
+
+from mhp import bench, steptimes, tree
 from mhp.exits import Exit, MhpError
 from mhp.measured import Limit, Measured, Ratio, Row, shown
 from mhp.memory import Peak
@@ -104,3 +106,26 @@ def test_findings_can_be_a_measurement(tmp_path: Path) -> None:
     assert bench.timed(argv, tmp_path, tmp_path / "out", statuses=(Exit.PASS, Exit.FINDINGS)).seconds > 0
     with pytest.raises(MhpError):
         bench.timed(argv, tmp_path, tmp_path / "out")
+
+
+def test_parts_are_measured_in_their_order(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.mm_patch(1)
+    done: list[str] = []
+    monkeypatch.setattr(bench, "prepare", lambda kdir, _series: tree.prepare(kdir or world.kernel, series=True))
+    monkeypatch.setattr(bench.basetree, "ensure", lambda _tree: world.kernel)
+    monkeypatch.setattr(bench.basetree, "build_dir", lambda _tree, _name: world.build / "base")
+    for part in bench.PARTS:
+        monkeypatch.setattr(bench.Bench, part, lambda _self, part=part: done.append(part))
+    assert bench.run(None, 1, ["check", "loop"]) == Exit.PASS and done == ["loop", "check"]
+
+
+def test_tiers_that_build_get_the_first_patches(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in (1, 2, 3):
+        world.mm_patch(number)
+    prepared = world.prepare()
+    monkeypatch.setattr(bench, "CHECK_PATCHES", 2)
+    monkeypatch.setattr(bench.basetree, "ensure", lambda _tree: world.kernel)
+    monkeypatch.setattr(bench.basetree, "build_dir", lambda _tree, _name: world.build / "base")
+    words = bench.Bench(prepared, [], 1)._first_patches()  # pylint: disable=protected-access
+    assert git(world.linux, "log", "--reverse", "--format=%s", words).splitlines() == [
+        f"mm: change {number}" for number in (1, 2)]
