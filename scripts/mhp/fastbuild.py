@@ -37,6 +37,8 @@ _BESIDES = {"vmlinux.o": VMLINUX_A, "vmlinux.symvers": "vmlinux.o", "modules.bui
             "modules.builtin": "modules.builtin.modinfo"}
 _LINKER = "link-vmlinux.sh"
 _SCRATCH = "mhp-fast"
+# No build reads these; Documentation/ has a Kconfig and makefiles as well.
+_DOCUMENT = re.compile(r"Documentation/.+\.(?:rst|txt)")
 # The file in the build directory with the environment that make gives to commands.
 ENVIRONMENT = "mhp-make-environment"
 
@@ -82,6 +84,8 @@ def objects_of(records: Records, srctree: Path, edited: Collection[str]) -> set[
     """The objects that are made from these files of the source tree, when nothing else is; else NotFast."""
     objects = set()
     for name in sorted(edited):
+        if _DOCUMENT.fullmatch(name):
+            continue
         path = srctree / name
         if path.is_symlink() or not path.is_file():
             raise NotFast(f"{name} is no file any more")

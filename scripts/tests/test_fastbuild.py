@@ -115,6 +115,16 @@ def test_unknown_files_are_not_fast(toy: Toy, name: str, why: str) -> None:
         toy.build([name])
 
 
+def test_documents_are_nobodys_source(toy: Toy) -> None:
+    records = Records(toy.obj, toy.src)
+    names = ["Documentation/mm/memory-hotplug.rst", "Documentation/a.txt", "Documentation/gone.rst"]
+    assert fastbuild.objects_of(records, toy.src, names) == set()
+    assert fastbuild.objects_of(records, toy.src, [*names, "mm/a.c"]) == {"mm/a.o"}
+    for name in ("Documentation/Kconfig", "Documentation/Makefile", "mm/a.rst", "Documentation/a.c"):
+        with pytest.raises(NotFast):
+            fastbuild.objects_of(records, toy.src, [name])
+
+
 def test_source_of_more_than_objects_is_not_fast(toy: Toy) -> None:
     (toy.obj / "include/generated").mkdir(parents=True)
     toy.saved("include/generated/a.s", f"gcc -S {toy.src}/mm/a.c")
