@@ -25,6 +25,8 @@ RIGHT = Outcome("PASS", {"s.a": "PASS", "s.b": "PASS", "s.c": "SKIP"}, skips={"s
 WRONG = Outcome("FINDINGS", {"s.a": "FAIL", "s.b": "PASS", "s.c": "SKIP"},
                 (Fault("FINDINGS", "s.a failed at x.c:7", "s.a", "expected 1"),))
 PANICS = Outcome("PANIC", {"s.b": "PASS"}, (Fault("PANIC", "Kernel panic - not syncing: at 0x1234", "s.a", "trace"),))
+BLANK = Outcome("NOTHING_RAN", {"s.a": "SKIP"}, (Fault("NOTHING_RAN", "every case was skipped: nothing was tested"),),
+                skips={"s.a": "needs more"})
 BROKEN = Outcome("BUILD_FAILED", error="mm/a.c:1: error: no such thing")
 
 
@@ -176,12 +178,22 @@ def test_only_what_is_worse_is_the_patch_s_fault(before: Outcome, after: Outcome
     (BROKEN, BROKEN, Status.SKIP, True),
     (WRONG, PANICS, Status.FAIL, True),
     (WRONG, RIGHT, Status.PASS, False),
-    (BROKEN, RIGHT, Status.PASS, False)])
+    (BROKEN, RIGHT, Status.PASS, False),
+    (BLANK, BLANK, Status.SKIP, False),
+    (BLANK, RIGHT, Status.PASS, False),
+    (RIGHT, BLANK, Status.FAIL, False),
+    (replace(BLANK, cases={}), replace(BLANK, cases={}), Status.SKIP, True)])
 def test_base_that_fails_is_said_to_be_broken(before: Outcome, after: Outcome, status: Status, broken: bool) -> None:
     compared = [by_case.compare(before, after, "um")]
     report = by_case.report(compared, "all", "the base")
     assert (report.status, report.broken) == (status, broken)
     assert not by_case.report(compared, "all", "").broken
+
+
+def test_boot_that_has_nothing_to_test_says_nothing_of_the_base() -> None:
+    compared = [by_case.compare(one, one, "um") for one in (RIGHT, BLANK)]
+    report = by_case.report(compared, "all", "the base")
+    assert (report.status, report.broken, report.line) == (Status.PASS, False, "all")
 
 
 def test_run_of_coverage_is_left_out_when_it_can_reach_nothing_more() -> None:

@@ -28,7 +28,7 @@ class Compared:
 
 def compare(before: Outcome, after: Outcome, what: str) -> Compared:
     """What the patch has done to the run `what`; whatever was wrong before is not its fault."""
-    found = Compared(base_fails=not before.right and not after.right)
+    found = Compared(base_fails=not before.right and not after.right and not _is_blank(before))
     if before.error or after.error:
         _builds(before, after, what, found)
         return found
@@ -44,6 +44,11 @@ def compare(before: Outcome, after: Outcome, what: str) -> Compared:
     return found
 
 
+def _is_blank(outcome: Outcome) -> bool:
+    """Whether the boot is about something that this kernel does not have: every case was skipped, and says why."""
+    return outcome.status == Exit.NOTHING_RAN.name and bool(outcome.cases) and set(outcome.cases.values()) == {SKIP}
+
+
 def report(compared: Sequence[Compared], summary: str, base: str) -> Report:
     """One report on several runs. base: what "without the patch" is, where that is the base itself; else ""."""
     findings = [finding for one in compared for finding in one.findings]
@@ -53,7 +58,8 @@ def report(compared: Sequence[Compared], summary: str, base: str) -> Report:
         return Report(skipped=f"the base is broken: {base} does not pass the suites without the series", notes=notes,
                       broken=True)
     if not findings and compared and all(one.useless for one in compared):
-        return Report(skipped="nothing can be said: the guest came to its end too early before this patch, too", notes=notes)
+        return Report(skipped="nothing can be said: no case ran, or the guest came to its end too early, before this patch, too",
+                      notes=notes)
     summary = f"{base} fails by itself, the series makes nothing worse; {summary}" if broken else summary
     return Report(tuple(findings), summary=summary, notes=notes, broken=broken)
 
