@@ -20,6 +20,7 @@ while [ "$1" != --cocci-file ]; do shift; done
 word=$(sed -n 2p "$2")
 shift 2
 [ "$word" != slow ] || exec sleep 5
+[ "$word" != broken ] || { echo no OCaml >&2; exit 255; }
 grep -Hn "$word" "$@" | sed "s/^\\([^:]*:[0-9]*\\):.*/\\1:1-2: WARNING $word/"
 """
 
@@ -109,3 +110,13 @@ def test_rule_that_takes_too_long_is_told(spatch: Spatch, monkeypatch: pytest.Mo
     spatch.calls()
     spatch.report(1)
     assert len(spatch.calls()) == 3     # what is not complete is not kept
+
+
+def test_rule_that_cannot_be_run_is_told_and_not_counted(spatch: Spatch) -> None:
+    spatch.rule("broken.cocci", "broken")
+    spatch.rule("word.cocci", "nothing")
+    report = spatch.report(1)
+    assert report.line == "1 semantic patches, nothing new"
+    assert report.notes == ("misc/broken.cocci cannot be run: no OCaml",)
+    spatch.calls()
+    assert spatch.report(1) == report and not spatch.calls()

@@ -27,8 +27,10 @@ from mhp.run import run
 _LIMIT_SECONDS = 120
 _REPORT = re.compile(rb"^virtual\s+.*\breport\b", re.MULTILINE)
 
-# Messages by semantic patch; None for one that was not done in time.
-Said = dict[str, list[Message] | None]
+_LATE = "was not done in time"
+
+# By semantic patch its messages, or why it says nothing: it took too long, or needs what is not installed (OCaml).
+Said = dict[str, list[Message] | str]
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def _versions(job: Job, commit: str | None, paths: Sequence[str]) -> list[Versio
 
 
 def _digest(wanted: Sequence[Path]) -> str:
-    words = [program_identity("spatch"), *(f"{name(path)} {file_hash(path)}" for path in wanted)]
+    words = [program_identity("spatch"), program_identity("ocamlopt"), *(f"{name(path)} {file_hash(path)}" for path in wanted)]
     return hashlib.sha256("\0".join(words).encode()).hexdigest()
 
 
@@ -94,15 +96,17 @@ def _all(job: Job, wanted: Sequence[Path], versions: Sequence[Version], digest: 
     for version in () if job.fresh else versions:
         raw = store.get(_key(digest, version))
         if isinstance(raw, dict):
-            found[version] = {rule: [Message(*words) for words in messages] for rule, messages in raw.items()}
+            found[version] = {rule: messages if isinstance(messages, str) else [Message(*words) for words in messages]
+                              for rule, messages in raw.items()}
     todo = [version for version in versions if version not in found]
     if todo:
         say(f"{len(wanted)} semantic patches on {len(todo)} versions of files")
         for version, said in _apply(job, wanted, todo).items():
             found[version] = said
-            if None not in said.values():
+            if _LATE not in said.values():
                 store.put(_key(digest, version), {
-                    rule: [[one.file, one.line, one.text] for one in messages or ()] for rule, messages in said.items()})
+                    rule: messages if isinstance(messages, str) else [[one.file, one.line, one.text] for one in messages]
+                    for rule, messages in said.items()})
     store.prune()
     return found
 
@@ -121,22 +125,23 @@ def _apply(job: Job, wanted: Collection[Path], versions: Sequence[Version]) -> d
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(blobs[version.oid])
     with ThreadPoolExecutor(max_workers=len(os.sched_getaffinity(0))) as pool:
-        for rule, text in zip(wanted, pool.map(lambda rule: _spatch(rule, top, versions), wanted), strict=True):
-            said = compare.read(text or "", str(top))
+        for rule, (text, problem) in zip(wanted, pool.map(lambda rule: _spatch(rule, top, versions), wanted), strict=True):
+            said = compare.read(text, str(top))
             for version in versions:
                 mine = [Message(version.path, one.line, one.text) for one in said if one.file == version.place]
-                found[version][name(rule)] = None if text is None else mine
+                found[version][name(rule)] = problem or mine
     return found
 
 
-def _spatch(rule: Path, top: Path, versions: Sequence[Version]) -> str | None:
-    """What it prints; None when that takes too long."""
+def _spatch(rule: Path, top: Path, versions: Sequence[Version]) -> tuple[str, str]:
+    """What it prints, and why that is nothing; "" when all went well."""
     if not versions:
-        return ""
+        return "", ""
     try:
-        return run(["spatch", "-D", "report", "--no-show-diff", "--very-quiet", "--no-includes", "--cocci-file", rule,
-                    *(version.place for version in versions)], cwd=top, timeout=_LIMIT_SECONDS * len(versions)).text
+        done = run(["spatch", "-D", "report", "--no-show-diff", "--very-quiet", "--no-includes", "--cocci-file", rule,
+                    *(version.place for version in versions)], cwd=top, timeout=_LIMIT_SECONDS * len(versions))
     except MhpError as err:
         if err.status != Exit.TIMEOUT:
             raise
-        return None
+        return "", _LATE
+    return done.text, f"cannot be run: {done.error_tail}" if done.status else ""
