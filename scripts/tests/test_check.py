@@ -242,6 +242,16 @@ def test_exit_status(results: list[Result], status: Exit) -> None:
     assert command.exit_status(results) == status
 
 
+def test_broken_base_is_told_once_a_check() -> None:
+    note = "um: the base is broken: mm/a.c does not compile\nerror: no such header"
+    report = Report(summary="nothing new with x86_64", notes=("x86_64: 1 of 1 files compiled", note), broken=True)
+    again = "scripts/check --only=arches --patch=1"
+    results = [*outcome(Status.PASS), *(Result("arches", number, report, 0.1, False, again) for number in (1, 2))]
+    assert table.broken(results) == [f"broken base: arches (2 patches): {note.splitlines()[0]}", f"  again: {again}"]
+    assert table.broken(outcome(Status.PASS, Status.FAIL)) == []
+    assert table.broken(outcome(Status.SKIP, broken=True))[0].startswith("broken base: sample: ")
+
+
 def test_outputs_escape_what_is_not_ours(tree: PreparedTree) -> None:
     results = outcome(Status.FAIL, Status.WARN, Status.SKIP)
     found = read(tree)

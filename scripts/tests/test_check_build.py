@@ -109,6 +109,18 @@ def test_make_says_which_target_it_is_about(job: Job, monkeypatch: pytest.Monkey
     assert not status and said.startswith("-") and "s" not in said.split()[0], said
 
 
+def test_file_kept_from_being_made_has_the_words_of_what_kept_it(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels.Kernel, "make", ["ARCH=um"])
+    monkeypatch.setattr(kernels.Kernel, "missing", "")
+    monkeypatch.setattr(build, "_configure", lambda *_args: None)
+    monkeypatch.setattr(build, "_enabled", lambda *_args: True)
+    said = ("  CC      arch/x86/um/offsets.s\na.h:1:1: fatal error: no such header\n"
+            "make[3]: *** [arch/x86/um/offsets.s] Error 1\n")
+    monkeypatch.setattr(build, "_make", lambda *_args: [(said, 2)])
+    report = new_messages.report(job, [kernels.one("um")])
+    assert report.broken and any("no such header" in note for note in report.notes)
+
+
 @pytest.mark.parametrize(("name", "taken"), [
     ("mm/kmsan/core.c", False), ("mm/kasan/core.c", True), ("mm/kasan/deep/a.c", True), ("mm/off.c", False),
     ("mm/always.c", True), ("mm/unheard_of.c", True), ("mm/kmsan/deep/a.c", False), ("lib/a.c", True)])

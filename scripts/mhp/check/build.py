@@ -146,12 +146,14 @@ def objects(job: Job, kernels: Sequence[Kernel], commit: str, names: Sequence[st
         say(f"{commit[:12]}: {' '.join([*words, ''])}{suffix} of {', '.join(dict.fromkeys(sum(todo.values(), [])))}")
     said = _make(job, path, [(kernel, ["-k", "-O", *words, *(str(Path(name).with_suffix(suffix)) for name in names)])
                              for kernel, names in todo.items()])
-    for (kernel, names), (output, _status) in zip(todo.items(), said, strict=True):
+    for (kernel, names), (whole, _status) in zip(todo.items(), said, strict=True):
         build = build_dir(job.tree, kernel)
-        parts = by_target(output.replace(f"{os.path.relpath(path, build)}/", ""))
+        whole = whole.replace(f"{os.path.relpath(path, build)}/", "")
+        parts = by_target(whole)
         for name in names:
             made = (build / name).with_suffix(suffix)
-            output = parts.get(str(Path(name).with_suffix("")), parts[""])
+            # Without words of its own, a file that was not made was kept from it by another.
+            output = parts.get(str(Path(name).with_suffix("")), parts[""] if made.exists() else whole)
             left: set[tuple[str, int]] = set()
             if suffix == ".i" and made.exists():
                 left = regions.emitted(made.read_text(encoding="utf-8", errors="replace"), job.one.paths)

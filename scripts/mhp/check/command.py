@@ -46,7 +46,8 @@ def run(args: argparse.Namespace) -> int:
             shown.draw()
         _write(args, place, found, tree, results)
     to = sys.stderr if any(str(getattr(args, name)) == "-" for name in OUTPUTS) else sys.stdout
-    for line in (*table.findings(results), "", *table.skipped(results), f"{table.counted(results)}"):
+    for line in (*table.findings(results), "", *table.broken(results), *table.skipped(results),
+                 f"{table.counted(results)}"):
         print(line, file=to)
     return exit_status(results)
 

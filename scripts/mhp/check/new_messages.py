@@ -3,6 +3,7 @@
 
 from collections.abc import Callable, Sequence
 
+from mhp import upstream
 from mhp.check import build, compare
 from mhp.check.compare import Message
 from mhp.check.kernels import Kernel
@@ -69,4 +70,5 @@ def _first_error(built: build.Built) -> str:
 
 
 def _tail(output: str) -> str:
-    return "\n".join(output.splitlines()[-_OUTPUT_LINES:])
+    """The first errors and what they point at; make's last words where there are none."""
+    return "\n".join(upstream.error_lines(output.encode(errors="replace"))[:_OUTPUT_LINES])

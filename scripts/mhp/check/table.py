@@ -139,6 +139,21 @@ def _findings(report: Report) -> list[str]:
     return lines
 
 
+def broken(results: Sequence[Result]) -> list[str]:
+    """What the base gets wrong by itself, for each check once with how many patches met it."""
+    checks: dict[str, list[Result]] = {}
+    for result in results:
+        if result.report.broken:
+            checks.setdefault(result.check, []).append(result)
+    lines = []
+    for name, found in checks.items():
+        report = found[0].report
+        why = next((note for note in (*report.notes, report.skipped) if "the base is broken" in note), report.line)
+        patches = f" ({len(found)} patches)" if len(found) > 1 else ""
+        lines += [f"broken base: {name}{patches}: {why.splitlines()[0]}", f"  again: {found[0].repeat}"]
+    return [plain(line) for line in lines]
+
+
 def skipped(results: Sequence[Result]) -> list[str]:
     """What was not looked at, each reason once."""
     reasons: dict[tuple[str, str], int] = {}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mhp import matrix
-from mhp.check import guests, kernels, registry, series
+from mhp.check import guests, kernels, registry, series, table
 from mhp.check.model import Check, Status
 from mhp.check.runner import Listener, Runner, units
 from mhp.check.series import Series
@@ -58,6 +58,7 @@ def statuses(tree: PreparedTree, found: Series, place: Path) -> dict[str, Status
     if any("s390" in text for text in missing) and found.what.endswith("arches/samples/bad.mbox"):
         pytest.skip("; ".join(missing))
     results = Runner(tree, found, place, []).run(units(CHECKS, found, None), Listener())
+    assert not table.broken(results)
     order = list(Status)
     out: dict[str, Status] = {}
     for result in results:
