@@ -12,6 +12,7 @@
 #include <mem_user.h>
 #include <os.h>
 
+#include "fake_memmap.h"
 #include "fake_section.h"
 #include "mhp_validate.h"
 #include "parameter.h"
@@ -107,19 +108,27 @@ static unsigned long mapped_bytes(struct kunit *test)
 	return pages * PAGE_SIZE;
 }
 
-/* add_memory() while the host maps @room bytes more, and not a page beyond. */
-static int add_with_room(struct kunit *test, struct fake_range range, unsigned long room)
+/*
+ * The host maps @room bytes more, and not a page beyond, until the limit that is
+ * returned is set again.  Nothing is to be asserted up to then: KUnit needs memory.
+ */
+static struct rlimit limit_room(struct kunit *test, unsigned long room)
 {
-	unsigned long mapped = mapped_bytes(test);
 	struct rlimit before, limit;
-	int err;
 
 	KUNIT_ASSERT_EQ(test, getrlimit(RLIMIT_AS, &before), 0);
 	limit = before;
-	limit.rlim_cur = mapped + room;
-	/* Nothing is asserted until the limit is gone: KUnit needs memory. */
+	limit.rlim_cur = mapped_bytes(test) + room;
 	KUNIT_ASSERT_EQ(test, setrlimit(RLIMIT_AS, &limit), 0);
-	err = add_memory(0, range.start, range.size, MHP_NONE);
+	return before;
+}
+
+static int add_with_room(struct kunit *test, struct fake_range range, unsigned long room)
+{
+	unsigned long mapped = mapped_bytes(test);
+	struct rlimit before = limit_room(test, room);
+	int err = add_memory(0, range.start, range.size, MHP_NONE);
+
 	setrlimit(RLIMIT_AS, &before);
 	if (err)
 		KUNIT_EXPECT_EQ(test, mapped_bytes(test), mapped);
@@ -138,7 +147,7 @@ static void add_without_host_mappings(struct kunit *test)
 
 	if (IS_ENABLED(CONFIG_KASAN))
 		kunit_skip(test, "KASAN ends the guest when the host has no memory for its shadow");
-	/* Nor where the mapping of a memmap is kept, see os_hide_memory(). */
+	/* Nor where the mapping of a memmap is kept, see os_put_aside(). */
 	give_back(test, range, true);
 	KUNIT_EXPECT_EQ(test, add_with_room(test, range, 0), -ENOMEM);
 	KUNIT_EXPECT_EQ(test, add_with_room(test, range, range.size), -ENOMEM);
@@ -147,11 +156,42 @@ static void add_without_host_mappings(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake_add(test, range, MHP_NONE), 0);
 }
 
+/*
+ *	| VVVV block 0 |	VVVV: its memmap
+ *
+ * The memmap's mapping is only moved back, so that no room is needed for it.  There
+ * is none either for the place that it leaves: others are moved to new places.
+ */
+static void memmap_put_aside_takes_no_room(struct kunit *test)
+{
+	struct fake_range range = fake_range(test, 1);
+	unsigned long nr = fake_memmap_size(test, range.nr_pages);
+	struct vmem_altmap *altmap;
+	struct rlimit before;
+	int i, err;
+
+	if (IS_ENABLED(CONFIG_KASAN))
+		kunit_skip(test, "KASAN ends the guest when the host has no memory for its shadow");
+	for (i = 0; i < 3; i++) {
+		altmap = fake_altmap(test, range.pfn, nr);
+		KUNIT_ASSERT_EQ(test, fake_plug(test, range, altmap), 0);
+		fake_unplug(test, range);
+
+		altmap = fake_altmap(test, range.pfn, nr);
+		before = limit_room(test, range.size);
+		err = fake_plug(test, range, altmap);
+		setrlimit(RLIMIT_AS, &before);
+		KUNIT_ASSERT_EQ(test, err, 0);
+		fake_unplug(test, range);
+	}
+}
+
 static struct kunit_case um_host_cases[] = {
 	KUNIT_CASE(remove_gives_memory_back),
 	KUNIT_CASE(readd_is_zeroed),
 	KUNIT_CASE(readd_of_kept_memory_finds_contents),
 	KUNIT_CASE(add_without_host_mappings),
+	KUNIT_CASE(memmap_put_aside_takes_no_room),
 	{}
 };
 

@@ -77,7 +77,7 @@ static int vmemmap_map(unsigned long start, unsigned long end)
 			continue;
 		len = run_length(addr, end);
 		fd = phys_mapping(PFN_PHYS(pte_pfn(*pte)), &off);
-		err = os_map_populated((void *)addr, fd, off, len);
+		err = os_map_populated((void *)addr, fd, off, len, physmem_is_kept());
 		if (err)
 			return err;
 		for (page = addr; page < addr + len; page += PAGE_SIZE) {
@@ -237,16 +237,20 @@ static bool is_one_run(unsigned long start, unsigned long end)
 	return true;
 }
 
-/* When memory is kept, its memmap is likely to come back where it was. */
+/*
+ * When memory is kept, the pages of a section's memmap are likely to be one
+ * again.  Those of a part of a section would only push others out.
+ */
 static int vmemmap_unmap(unsigned long start, unsigned long end)
 {
+	const unsigned long whole = PAGES_PER_SECTION * sizeof(struct page);
 	unsigned long long off;
 	int fd;
 
-	if (!physmem_is_kept() || !is_one_run(start, end))
+	if (!physmem_is_kept() || end - start < whole || !is_one_run(start, end))
 		return os_unmap_memory((void *)start, end - start);
 	fd = phys_mapping(PFN_PHYS(pte_pfn(*vmemmap_pte(start))), &off);
-	return os_hide_memory((void *)start, fd, off, end - start);
+	return os_put_aside((void *)start, fd, off, end - start);
 }
 
 /* A table without entries maps nothing, and the host has nothing to unmap. */

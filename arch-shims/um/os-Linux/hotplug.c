@@ -36,38 +36,80 @@ int os_grow_file(int fd, unsigned long long size)
 
 #define PROT_ALL	(PROT_READ | PROT_WRITE | PROT_EXEC)
 
-/* A range that os_hide_memory() left mapped, without access. */
-struct hidden {
-	char *start;
-	char *end;
+/*
+ * Mappings that os_put_aside() took from their places, each in a slot at the
+ * same offset from a multiple of the slot's size, so that the host can move a
+ * whole page table at once.  They are good for as long as the file is: what is
+ * cut out of it goes from them as well.
+ */
+#define SLOT_SIZE	(2UL << 20)
+/* More than the memory blocks that a test has at a time. */
+#define NR_SLOTS	64
+
+struct aside {
+	void *addr;
+	unsigned long len;
 	int fd;
 	unsigned long long off;
 };
 
-/* More than the sections that a test has at a time; it is scanned at each use. */
-static struct hidden hidden[64];
-static unsigned int next_hidden;
+static struct aside asides[NR_SLOTS];
+static unsigned int next_slot;
+static char *slots;
+
+/* Nobody else may be given addresses of a slot. */
+static void *reserve(void *addr, unsigned long len, int flags)
+{
+	return mmap64(addr, len, PROT_NONE, flags | MAP_PRIVATE | MAP_ANONYMOUS |
+		      MAP_NORESERVE, -1, 0);
+}
+
+static int reserve_slots(void)
+{
+	unsigned long start;
+	void *found;
+
+	if (slots)
+		return 0;
+	found = reserve(NULL, (NR_SLOTS + 1) * SLOT_SIZE, 0);
+	if (found == MAP_FAILED)
+		return -errno;
+	start = (unsigned long)found + SLOT_SIZE - 1;
+	slots = (char *)(start & ~(SLOT_SIZE - 1));
+	return 0;
+}
 
 /*
- * Whoever maps or unmaps takes what overlaps off the list first: true when the
- * range itself was there, as a mapping of the same part of the file.
+ * Nothing is in a slot any more.  Where the host has no room to reserve its
+ * addresses again, all slots are given up: what is left in them is not used.
  */
-static int take_hidden(char *addr, unsigned long len, int fd,
-		       unsigned long long off)
+static void vacate(struct aside *a)
 {
-	struct hidden *end = hidden + sizeof(hidden) / sizeof(hidden[0]);
-	struct hidden *h;
-	int found = 0;
+	int i;
 
-	for (h = hidden; h < end; h++) {
-		if (h->start >= addr + len || h->end <= addr)
-			continue;
-		if (h->start == addr && h->end == addr + len && h->fd == fd &&
-		    h->off == off)
-			found = 1;
-		*h = (struct hidden){ 0 };
+	if (reserve(a->addr, a->len, MAP_FIXED) == MAP_FAILED) {
+		slots = NULL;
+		for (i = 0; i < NR_SLOTS; i++)
+			asides[i].len = 0;
 	}
-	return found;
+	a->len = 0;
+}
+
+/* Bring a mapping back that was put aside, to @addr; whether there was one. */
+static int take_back(void *addr, int fd, unsigned long long off,
+		     unsigned long len)
+{
+	struct aside *a;
+
+	for (a = asides; a < asides + NR_SLOTS; a++)
+		if (a->len == len && a->off == off && a->fd == fd)
+			break;
+	if (a == asides + NR_SLOTS ||
+	    mremap(a->addr, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, addr) ==
+	    MAP_FAILED)
+		return 0;
+	vacate(a);
+	return 1;
 }
 
 /**
@@ -76,16 +118,17 @@ static int take_hidden(char *addr, unsigned long len, int fd,
  * @fd: the file
  * @off: where in it, in bytes
  * @len: bytes, a whole number of pages
+ * @aside: it may be one that os_put_aside() keeps
  *
  * For memory that is about to be written as a whole: one call instead of a
- * fault for each page.  What os_hide_memory() left there is shown again.
+ * fault for each page.
  *
  * Return: 0, or a negative errno of the host.
  */
 int os_map_populated(void *addr, int fd, unsigned long long off,
-		     unsigned long len)
+		     unsigned long len, int aside)
 {
-	if (take_hidden(addr, len, fd, off) && !mprotect(addr, len, PROT_ALL))
+	if (aside && take_back(addr, fd, off, len))
 		return 0;
 	if (mmap64(addr, len, PROT_ALL, MAP_SHARED | MAP_FIXED | MAP_POPULATE,
 		   fd, off) == MAP_FAILED)
@@ -94,25 +137,37 @@ int os_map_populated(void *addr, int fd, unsigned long long off,
 }
 
 /**
- * os_hide_memory() - make an access to a mapped range fault, as if unmapped
+ * os_put_aside() - unmap a range, but keep the mapping elsewhere
  * @addr: where it is mapped
  * @fd: the file it is a mapping of
  * @off: where in that file, in bytes
  * @len: bytes, a whole number of pages
  *
- * Half as dear as to unmap it and to map it again when it comes back, which
- * os_map_populated() then need not do.
+ * An access to @addr faults from here on.  os_map_populated() brings the
+ * mapping back, to whatever address: to move it takes the host a hundredth of
+ * what it takes to fault it in.
  *
  * Return: 0, or a negative errno of the host.
  */
-int os_hide_memory(void *addr, int fd, unsigned long long off,
-		   unsigned long len)
+int os_put_aside(void *addr, int fd, unsigned long long off,
+		 unsigned long len)
 {
-	take_hidden(addr, len, fd, off);
-	if (mprotect(addr, len, PROT_NONE))
+	unsigned long within = (unsigned long)addr & (SLOT_SIZE - 1);
+	struct aside *a = asides + next_slot;
+	char *slot;
+
+	if (a->len)
+		vacate(a);
+	if (within + len > SLOT_SIZE || reserve_slots())
 		return munmap(addr, len) ? -errno : 0;
-	hidden[next_hidden] = (struct hidden){ addr, (char *)addr + len, fd, off };
-	next_hidden = (next_hidden + 1) % (sizeof(hidden) / sizeof(hidden[0]));
+	slot = slots + next_slot * SLOT_SIZE;
+	*a = (struct aside){ slot + within, len, fd, off };
+	if (mremap(addr, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, a->addr) ==
+	    MAP_FAILED) {
+		a->len = 0;
+		return munmap(addr, len) ? -errno : 0;
+	}
+	next_slot = (next_slot + 1) % NR_SLOTS;
 	return 0;
 }
 

@@ -20,9 +20,9 @@ int physmem_is_kept(void);
 /* The host's side of memory hotplug: arch/um/os-Linux/hotplug.c */
 int os_grow_file(int fd, unsigned long long size);
 int os_map_populated(void *addr, int fd, unsigned long long off,
-		     unsigned long len);
-int os_hide_memory(void *addr, int fd, unsigned long long off,
-		   unsigned long len);
+		     unsigned long len, int aside);
+int os_put_aside(void *addr, int fd, unsigned long long off,
+		 unsigned long len);
 int os_release_memory(void *addr, unsigned long len, int fd,
 		      unsigned long long off, int keep);
 
