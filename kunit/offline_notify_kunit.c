@@ -319,9 +319,13 @@ static void offline_with_signal_pending_is_interrupted(struct kunit *test)
 	contents_expect_intact(test, contents);
 }
 
-/* Something that happens while offline_pages() waits for a page. */
+/*
+ * Something that happens while offline_pages() waits for a page: at the next
+ * tick after all were told that the pages are going offline.
+ */
 struct later {
 	struct delayed_work work;
+	bool started;
 	struct kunit *test;
 	struct task_struct *task;
 	struct held *held;
@@ -349,6 +353,16 @@ static void unpin_later(struct work_struct *work)
 	put_page(later->pinned);
 }
 
+static void start_later(struct listener *l, unsigned long action)
+{
+	struct later *later = l->private;
+
+	if (action != MEM_GOING_OFFLINE)
+		return;
+	later->started = true;
+	queue_delayed_work(system_unbound_wq, &later->work, 1);
+}
+
 /*
  * A page in ZONE_MOVABLE that cannot be migrated, pinned for I/O say, is waited
  * for: until it is free, or a signal arrives.
@@ -362,16 +376,20 @@ static int offline_meanwhile(struct kunit *test, struct fake_range range,
 		.held = held,
 		.pinned = pinned,
 	};
+	struct listener *l = listener_add(test, 0);
 	int err;
 
 	INIT_DELAYED_WORK_ONSTACK(&later.work, func);
+	l->private = &later;
+	l->on_event = start_later;
 	allow_signal(SIGUSR1);
-	queue_delayed_work(system_unbound_wq, &later.work, 2);
 	mem_hotplug_begin();
 	err = offline_pages(range.pfn, range.nr_pages, fake_zone(ZONE_MOVABLE), NULL);
 	mem_hotplug_done();
+	listener_remove(test, l);
 	flush_delayed_work(&later.work);
 	destroy_delayed_work_on_stack(&later.work);
+	KUNIT_EXPECT_TRUE(test, later.started);
 	quiet(NULL);
 	mhp_validate(test, "offline_pages");
 	return err;
