@@ -14,7 +14,15 @@ sys.dont_write_bytecode = False
 sys.path.insert(0, _HERE)
 
 # pylint: disable=wrong-import-position
-from mhp import cli, kunit_run, options, paths, upstream
+from mhp import ahead, paths
+from mhp.git import Git
+
+if sys.argv[1:2] == ["run"] and not os.environ.get("LINUX"):
+    # Before the rest is imported. Where --kdir names another tree, tree.prepare() has that one looked at instead.
+    _TREE = paths.build_root() / paths.DEFAULT_BASE / paths.TREE
+    ahead.begin(Git(_TREE / ".git", worktree=_TREE), early=True)
+
+from mhp import cli, kunit_run, options, upstream
 from mhp.exits import Exit
 
 

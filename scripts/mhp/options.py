@@ -72,7 +72,7 @@ class Options:
 
     def prepare(self) -> PreparedTree:
         """The prepared tree that this command line is about, brought up to date."""
-        return prepare(self.kdir, True if self.series else None)
+        return prepare(self.kdir, True if self.series else None, look=self.subcommand == "run")
 
     @property
     def builds(self) -> bool:

@@ -29,6 +29,8 @@ COVERAGE = REPO / "coverage"
 SCRIPTS = REPO / "scripts"
 
 DEFAULT_BASE = "v6.12"
+# The prepared tree, in its base's directory.
+TREE = "linux"
 
 # Where arch-shims/um/ and kunit/ land in the kernel tree.
 SHIMS_IN_TREE = Path("arch/um")

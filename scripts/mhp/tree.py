@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mhp import base, chain, discard, ignores, inputs, nearest, paths, series_files, source, state, usertree, worktree
+from mhp import ahead, base, chain, discard, ignores, inputs, nearest, paths, series_files, source, state, usertree, worktree
 from mhp.exits import Exit, MhpError
 from mhp.git import Git, clean_environment
 from mhp.lock import locked
@@ -25,7 +25,6 @@ from mhp.usertree import UserTree
 
 BRANCH = "mhp"
 _NEEDED_MIB = 3000
-_TREE = "linux"
 # Never a repack of the whole kernel in the middle of someone's work; and a quick `git status`: what it remembers is of
 # use only when it is asked for the same kind of list each time.
 _SETTINGS = """\
@@ -70,23 +69,27 @@ def add_tree_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def prepare(kdir: Path | None = None, series: bool | None = None, *, drop_edits: bool = False,
-            update_base: bool = False) -> PreparedTree:
+            update_base: bool = False, look: bool = False) -> PreparedTree:
     """Make the prepared tree, or bring it up to date, and say where it is.
 
     kdir: the user's kernel; None for Debian's. series: with or without mm-patches/ on top, remembered
     for the next time; None for as it was (at first: with on Debian's, without on the user's). drop_edits: the
     user's edits and commits in the prepared tree go (a copy is kept). update_base: take the newest package that apt knows.
+    look: the caller is going to ask what is edited in the tree, see ahead.py.
 
     Raises MhpError: BROKEN_BASE (no source; a patch does not apply), UNEXPORTED (edits in the prepared
     tree would be lost), USAGE (kdir is no kernel). What was there before then stays as it is.
     """
     user, place = _place(kdir)
+    if look:
+        ahead.begin(_git(place))
     with locked(place, shared=True):
         known = _known(place)
         commit = usertree.current(user, _git(place), place) if known and user else None
         if (known and not (drop_edits or update_base)
                 and _is_current(place, known, commit or known.base, series)):
             return _prepared(place, known)
+    ahead.drop()
     with locked(place):
         known = _repaired(place, drop_edits) or _create(place, user, user is None if series is None else series)
         fresh = _follow(_git(place), known, commit or known.base, update_base)
@@ -149,17 +152,17 @@ def _check_standing(git: Git, known: State) -> None:
 
 
 def _git(place: Path) -> Git:
-    return Git(place / _TREE / ".git", worktree=place / _TREE)
+    return Git(place / paths.TREE / ".git", worktree=place / paths.TREE)
 
 
 def _known(place: Path) -> State | None:
     """The state of a tree that exists, as it was saved; None when there is no tree."""
-    if not (place / _TREE / ".git").is_dir():
+    if not (place / paths.TREE / ".git").is_dir():
         return None
     known = state.load(place)
     if known is None:
         raise MhpError(Exit.UNEXPORTED, f"{place / state.STATE_FILE} is missing or damaged. Save what you "
-                       f"edited in {place / _TREE}, then remove that directory; it is made anew")
+                       f"edited in {place / paths.TREE}, then remove that directory; it is made anew")
     return known
 
 
@@ -184,7 +187,7 @@ def _repaired(place: Path, drop_edits: bool = False) -> State | None:
 
 
 def _prepared(place: Path, known: State) -> PreparedTree:
-    return PreparedTree(place.name, place / _TREE, place, known.shims, known.origin)
+    return PreparedTree(place.name, place / paths.TREE, place, known.shims, known.origin)
 
 
 def _is_current(place: Path, known: State, commit: str, series: bool | None) -> bool:
@@ -210,13 +213,13 @@ def _fingerprint(commit: str, shims: str, steps: list[inputs.Step]) -> str:
 
 def _create(place: Path, user: UserTree | None, series: bool) -> State:
     """Make the tree beside its place and put it there when it is complete."""
-    for left_over in place.glob(f"{_TREE}.new.*"):
+    for left_over in place.glob(f"{paths.TREE}.new.*"):
         say(f"removing what a stopped run left in {left_over}")
         shutil.rmtree(left_over, ignore_errors=True)
     if shutil.disk_usage(place).free >> 20 < _NEEDED_MIB:
         raise MhpError(Exit.INTERNAL, f"{place}: a prepared tree needs {_NEEDED_MIB} MiB, and "
                        f"{shutil.disk_usage(place).free >> 20} are free. MHP_BUILD puts it elsewhere")
-    half = place / f"{_TREE}.new.{os.getpid()}"
+    half = place / f"{paths.TREE}.new.{os.getpid()}"
     git = Git(half / ".git", worktree=half)
     try:
         check(["git", "init", "-q", f"--initial-branch={BRANCH}", "--template=",
@@ -234,7 +237,7 @@ def _create(place: Path, user: UserTree | None, series: bool) -> State:
         git.check("update-ref", "HEAD", fresh.tip)
         worktree.checkout(git, fresh.tip)
         state.save(place, fresh)
-        half.rename(place / _TREE)
+        half.rename(place / paths.TREE)
     except BaseException:
         shutil.rmtree(half, ignore_errors=True)
         raise

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mhp import ahead
 from mhp.builddir import BuildDir
 from mhp.git import Git
 from mhp.state import write_whole
@@ -61,10 +62,8 @@ def _identity(path: str | os.PathLike[str] | None) -> str:
 def _tree(git: Git) -> Key:
     """The commit, and every file that differs from it or is not in it."""
     assert git.worktree
-    head = git.resolve("HEAD")
-    # v1 with -z: "XY path\0"; no renames, so there is always one path. What ignores.py does lets it tell new files.
-    changed = git.names("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all")
-    return {"commit": head, "edits": {entry[3:]: _file(git.worktree / entry[3:]) for entry in changed}}
+    commit, names = ahead.seen(git)
+    return {"commit": commit, "edits": {name: _file(git.worktree / name) for name in names}}
 
 
 def key(git: Git, asked: Sequence[str], make: Sequence[str], programs: Sequence[str],
