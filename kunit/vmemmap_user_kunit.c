@@ -130,16 +130,25 @@ static void page_owner_knows_no_owner(struct kunit *test)
 	end(test, &w);
 }
 
-/* It reads the struct pages of all that is in use. */
+/*
+ * It reads the struct pages of all that is in use, and there are none in the middle:
+ *
+ *	| VVVV ... |  removed  | VVVV ... |
+ */
 static void kmemleak_scans_around_them(struct kunit *test)
 {
-	struct world w;
+	struct fake_range range, middle;
 
 	if (!IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
 		kunit_skip(test, "CONFIG_DEBUG_KMEMLEAK is not set");
-	w = world(test);
+	range = self_hosted_online(test, 3, MMOP_ONLINE_MOVABLE);
+	middle = fake_block(test, range, 1);
+	KUNIT_ASSERT_EQ(test, fake_offline(test, middle), 0);
+	KUNIT_ASSERT_EQ(test, fake_remove(test, middle), 0);
 	KUNIT_EXPECT_EQ(test, user_file_write(test, "debugfs", "kmemleak", "scan"), 4);
-	end(test, &w);
+	mhp_validate(test, "a scan");
+	self_hosted_expect(test, fake_block(test, range, 0));
+	self_hosted_expect(test, fake_block(test, range, 2));
 }
 
 static struct kunit_case vmemmap_user_cases[] = {
