@@ -139,27 +139,26 @@ class Bench:
                          self._output / "theirs.log", upstream.environment())
 
     def scratch(self) -> None:
-        """Empty build directories, once each: a build takes minutes."""
-        cache, build = self._output / "ccache", self._output / "um"
-        env = {**os.environ, "CCACHE_DIR": str(cache)}
-        for place in (cache, build, self._base_build):
+        """Empty build directories, once each: a build takes minutes. Ours are those of two clones that share sources and ccache."""
+        cache, first, second = (self._output / name for name in ("ccache", "first", "second"))
+        env = {**os.environ, "CCACHE_DIR": str(cache), "MHP_SOURCES": str(paths.sources())}
+        there = {**env, "MHP_BUILD": str(first)}
+        for place in (cache, first, second, self._base_build):
             shutil.rmtree(place, ignore_errors=True)
         say("from scratch, upstream")
         self._row("from scratch: upstream, default config").seconds.append(self.theirs().seconds)
+        self.ours("config", env=there)  # makes the tree, which upstream has as well
+        shutil.rmtree(cache, ignore_errors=True)
         for name in ("cold", "warm"):
             say(f"from scratch, ours, {name} ccache")
-            shutil.rmtree(build, ignore_errors=True)
+            shutil.rmtree(first / self.tree.id / "um", ignore_errors=True)
             peak = self._peak("ours from scratch") if name == "cold" else None
-            self._row(f"from scratch: ours, {name} ccache").seconds.append(
-                self.ours("run", f"--build_dir={build}", env=env, peak=peak).seconds)
-        clone = self._output / "clone"
-        shutil.rmtree(clone, ignore_errors=True)
-        say("a second clone: all of build/, with the sources and the ccache of this one")
+            self._row(f"from scratch: ours, {name} ccache").seconds.append(self.ours("run", env=there, peak=peak).seconds)
+        say("a second clone: all of build/, with the sources and the ccache of the first")
         row = self._row("a second clone, to its first verdict")
-        row.seconds.append(self.ours("run", env={**env, "MHP_BUILD": str(clone),
-                                                 "MHP_SOURCES": str(paths.sources())}).seconds)
+        row.seconds.append(self.ours("run", env={**env, "MHP_BUILD": str(second)}).seconds)
         self.found.limits.append(Limit(row, SECOND_CLONE_SECONDS))
-        for place in (cache, build, clone):
+        for place in (cache, first, second):
             shutil.rmtree(place, ignore_errors=True)
 
     def loop(self) -> None:
