@@ -21,14 +21,16 @@ _WORDS = {"1": 8, "u": 10, "?": 1}
 
 
 class _Look:
-    """git at work on a work tree. early: since before anybody asked for it."""
+    """git at work on a work tree. early: since before anybody asked for it. remember: it writes down what it finds."""
 
-    def __init__(self, git: Git, early: bool) -> None:
+    def __init__(self, git: Git, early: bool, remember: bool) -> None:
         self.worktree = git.worktree
         self.early = early
+        self._remember = remember
         self.began = time.monotonic()
         # pylint: disable-next=consider-using-with
-        self.git = subprocess.Popen([str(word) for word in git.argv(*_STATUS)], cwd=git.worktree, env=git.environment(),
+        self.git = subprocess.Popen([str(word) for word in git.argv(*_STATUS)], cwd=git.worktree,
+                                    env=git.environment({"GIT_OPTIONAL_LOCKS": str(int(remember))}),
                                     stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
     def output(self) -> bytes | None:
@@ -38,21 +40,25 @@ class _Look:
 
     def stop(self) -> None:
         """Nobody wants to know any more."""
-        self.git.kill()
+        if not self._remember:  # which would leave git's lock
+            self.git.kill()
         self.git.communicate()
 
 
 _looks: list[_Look] = []
 
 
-def begin(git: Git, early: bool = False) -> None:
-    """Have git look at its work tree, for the next seen(): anew, but for a look there that was begun early."""
+def begin(git: Git, early: bool = False, remember: bool = False) -> None:
+    """Have git look at its work tree, for the next seen(): anew, but for a look there that was begun early.
+
+    remember: later looks take half the time then. It holds for this place only, and takes git's lock.
+    """
     if _looks and _looks[0].early and _looks[0].worktree == git.worktree:
         _looks[0].early = False
         return
     drop()
     if git.gitdir.is_dir():
-        _looks.append(_Look(git, early))
+        _looks.append(_Look(git, early, remember))
 
 
 @atexit.register

@@ -44,11 +44,11 @@ def change(job: Job, now: unchanged.Key) -> Change | None:
     return unchanged.difference(job.tree.git, job.build, job.arch, now)
 
 
-def begin_make(job: Job) -> None:
-    """make builds next. Whatever it could take for finished and is not, goes."""
+def begin_make(job: Job, now: unchanged.Key) -> None:
+    """make builds next, what is in `now`. Whatever it could take for finished and is not, goes."""
     seed.plant(job.build, seed.bases(job))
     job.build.pull_back()
-    found = change(job, key(job))
+    found = change(job, now)
     if found and found.edited:
         outdate(job.build, job.tree.path, found.edited)
     (job.build.path / fastbuild.ENVIRONMENT).unlink(missing_ok=True)

@@ -21,6 +21,7 @@ from mhp.options import Options, again, without_flag
 from mhp.paths import build_root
 from mhp.progress import say
 from mhp.tree import PreparedTree, using
+from mhp.unchanged import Key
 from mhp.upstream import Finished, Job
 from mhp.verdict import Boot, Verdict
 
@@ -84,7 +85,7 @@ def _decide(job: Job, quiet: bool = False) -> Verdict:
     """Boot, once or as often as was asked for, and decide."""
     _check_tools(job)
     (job.build.path / repeat.VERDICT_FILE).unlink(missing_ok=True)
-    build_first, fast = _must_build(job) if job.options.subcommand == "run" else (False, None)
+    before, fast = _must_build(job) if job.options.subcommand == "run" else (None, None)
     if job.options.subcommand == "exec" and not job.build.kernel(job.arch).exists():
         raise MhpError(Exit.USAGE, f"{job.build.path} holds no kernel yet: `scripts/kunit.py build` or "
                        "`run` makes one")
@@ -95,34 +96,34 @@ def _decide(job: Job, quiet: bool = False) -> Verdict:
         building.ninja(job, fast)
         fast = None
     if job.options.seen.run_isolated:
-        return _isolated(job, build_first)
+        return _isolated(job, before)
     if job.options.repeat > 1:
         return repeat.boots(job.options.repeat, lambda number: boot(
-            job, build_first and number == 1, quiet=number > 1, fast=fast if number == 1 else None))
-    return boot(job, build_first, quiet=quiet, fast=fast)
+            job, before if number == 1 else None, quiet=number > 1, fast=fast if number == 1 else None))
+    return boot(job, before, quiet=quiet, fast=fast)
 
 
-def _must_build(job: Job) -> tuple[bool, Fast | None]:
-    """Whether `run` has to build by make, or how ninja does it; say why."""
+def _must_build(job: Job) -> tuple[Key | None, Fast | None]:
+    """What `run` has to build by make, or how ninja does it; say why."""
     before = building.key(job)
     found = building.change(job, before)
     image = job.build.stale_image(job.options.seen.qemu_args, job.arch)
     if found is None and image:
         say(f"building first: {image} is older than the kernel")
-        return True, None
+        return before, None
     if found is None:
         say("nothing has changed since the last build: booting it again")
-        return False, None
+        return None, None
     say(f"building first: {found.why}")
     fast = None if job.build.images(job.options.seen.qemu_args) else building.fast(job, before, found)
-    return fast is None, fast
+    return None if fast else before, fast
 
 
 def _build_only(job: Job, quiet: bool = False) -> None:
     """`config` or `build`."""
     _check_tools(job)
     before = building.key(job)
-    building.begin_make(job)
+    building.begin_make(job, before)
     finished = upstream.call(job, job.options.subcommand, job.options.rest,
                              stdout=subprocess.DEVNULL if quiet else None)
     job.build.finished()
@@ -164,27 +165,25 @@ def _build_error(job: Job, finished: Finished, built: bool = True) -> MhpError:
     return building.failed(job, finished.ended.errors)
 
 
-def boot(job: Job, build_first: bool, *, quiet: bool = False, rest: Sequence[str] | None = None,
+def boot(job: Job, before: Key | None, *, quiet: bool = False, rest: Sequence[str] | None = None,
          fast: Fast | None = None) -> Verdict:
-    """One boot, built first when wanted, by make or as `fast` says, and the decision about it.
+    """One boot, built first when wanted, by make from what is in `before` or as `fast` says, and the decision about it.
 
     rest: upstream's arguments when they are not those of the command line. Raises MhpError when it
     does not come to a boot.
     """
-    if rest is None and not build_first and (globs := _globs(job)):
+    if rest is None and before is None and (globs := _globs(job)):
         return _side_by_side(job, globs, quiet, fast)
     if fast:
         building.ninja(job, fast)
     rest = list(job.options.rest if rest is None else rest)
     own_json = job.options.seen.json is None and not job.options.seen.raw_output and not job.options.lists
     job.build.results.unlink(missing_ok=True)
-    before = None
-    if build_first:
-        before = building.key(job)
-        building.begin_make(job)
+    if before is not None:
+        building.begin_make(job, before)
     else:
         rest = without_flag(rest, "--jobs")
-    finished = upstream.call(job, "run" if build_first else "exec", rest,
+    finished = upstream.call(job, "exec" if before is None else "run", rest,
                              stdout=subprocess.DEVNULL if quiet else None,
                              json=job.build.results if own_json else None)
     if before is not None:
@@ -192,7 +191,7 @@ def boot(job: Job, build_first: bool, *, quiet: bool = False, rest: Sequence[str
         if finished.booted:
             unchanged.record(job.build, job.arch, before)
     if not finished.booted:
-        raise _build_error(job, finished, build_first)
+        raise _build_error(job, finished, before is not None)
     _check_config(job)
     return _judge(job, finished, own_json)
 
@@ -252,25 +251,24 @@ def _judge(job: Job, finished: Finished, own_json: bool) -> Verdict:
     return verdict.judge(said, cases, how, known_reports.read())
 
 
-def _isolated(job: Job, build_first: bool) -> Verdict:
+def _isolated(job: Job, before: Key | None) -> Verdict:
     """--run_isolated: one boot for each suite or case. Upstream keeps only the last log, we read all."""
     rest = without_flag(list(job.options.rest), "--run_isolated")
     with tempfile.TemporaryFile() as listing:
-        before = building.key(job)
-        if build_first:
-            building.begin_make(job)
-        finished = upstream.call(job, "run" if build_first else "exec", [*rest, "--list_tests"],
+        if before is not None:
+            building.begin_make(job, before)
+        finished = upstream.call(job, "exec" if before is None else "run", [*rest, "--list_tests"],
                                  stdout=listing.fileno())
-        if build_first:
+        if before is not None:
             job.build.finished()
         if not finished.booted:
-            raise _build_error(job, finished, build_first)
-        if build_first:
+            raise _build_error(job, finished, before is not None)
+        if before is not None:
             unchanged.record(job.build, job.arch, before)
         listing.seek(0)
         words = listing.read().decode(errors="backslashreplace").splitlines()
     return repeat.isolated(words, job.options.seen.run_isolated, job.options.seen.target,
-                           lambda glob: boot(job, False, rest=with_glob(rest, job.options.seen.target, glob)))
+                           lambda glob: boot(job, None, rest=with_glob(rest, job.options.seen.target, glob)))
 
 
 def with_glob(rest: Sequence[str], old: str, new: str) -> list[str]:

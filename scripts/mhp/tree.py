@@ -91,10 +91,16 @@ def prepare(kdir: Path | None = None, series: bool | None = None, *, drop_edits:
             return _prepared(place, known)
     ahead.drop()
     with locked(place):
-        known = _repaired(place, drop_edits) or _create(place, user, user is None if series is None else series)
+        old = _repaired(place, drop_edits)
+        known = old or _create(place, user, user is None if series is None else series)
         fresh = _follow(_git(place), known, commit or known.base, update_base)
         fresh = replace(fresh, series=known.series if series is None else series)
-        return _prepared(place, _update(place, known, fresh, drop_edits))
+        prepared = _prepared(place, _update(place, known, fresh, drop_edits))
+        if old is None:
+            ahead.begin(prepared.git, remember=True)
+            if not look:
+                ahead.drop()
+        return prepared
 
 
 def existing(kdir: Path | None = None) -> PreparedTree:
@@ -241,7 +247,6 @@ def _create(place: Path, user: UserTree | None, series: bool) -> State:
     except BaseException:
         shutil.rmtree(half, ignore_errors=True)
         raise
-    worktree.remember(_git(place))
     return fresh
 
 

@@ -36,11 +36,6 @@ def edits(git: Git, *below: str) -> Edits:
                  tuple(name[3:] for name in fields if name[:2] == "??"))
 
 
-def remember(git: Git) -> None:
-    """Have git remember what it finds in the tree: later looks take half the time. It holds for this place only."""
-    git.run("status", "--porcelain", env={"GIT_OPTIONAL_LOCKS": "1"})
-
-
 def unfinished(git: Git) -> str | None:
     """The git operation that the user has begun and not ended in the tree, if any."""
     for name, what in (("rebase-merge", "rebase"), ("rebase-apply", "rebase or am"),

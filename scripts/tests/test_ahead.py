@@ -106,6 +106,21 @@ def test_conflict_is_seen(tree: Git) -> None:
     assert ahead.seen(tree)[1] == ["a.c"]
 
 
+def test_look_that_remembers_is_waited_for(tree: Git) -> None:
+    index = tree.gitdir / "index"
+    assert tree.worktree
+    os.utime(tree.worktree / "b.c", (0, 0))
+    before = index.read_bytes()
+    ahead.begin(tree, remember=True)
+    ahead.drop()
+    assert index.read_bytes() != before and not index.with_name("index.lock").exists()
+    os.utime(tree.worktree / "b.c", (1, 1))
+    before = index.read_bytes()
+    _finished(tree)
+    ahead.drop()
+    assert index.read_bytes() == before
+
+
 def test_look_at_no_tree_begins_nothing(tmp_path: Path) -> None:
     ahead.begin(Git(tmp_path / ".git", worktree=tmp_path))
     assert not ahead._looks  # pylint: disable=protected-access

@@ -9,7 +9,7 @@ import time
 import pytest
 from small_world import World, changed_times, edit, git, mtimes, snapshot, write
 
-from mhp import series, state, tree, worktree
+from mhp import ahead, series, state, tree
 from mhp.exits import Exit, MhpError
 from mhp.git import Git
 
@@ -81,13 +81,13 @@ def test_suite_removed(world: World) -> None:
 
 def test_git_remembers_directories_of_the_tree(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The look that each run takes reads none but those that changed since."""
-    remember = worktree.remember
+    begin = ahead.begin
 
-    def later(git_of_tree: Git) -> None:
+    def later(git_of_tree: Git, early: bool = False, remember: bool = False) -> None:
         time.sleep(1.1)  # git does not trust a directory of the same second; a kernel takes longer to write
-        remember(git_of_tree)
+        begin(git_of_tree, early, remember)
 
-    monkeypatch.setattr(worktree, "remember", later)
+    monkeypatch.setattr(ahead, "begin", later)
     prepared = world.prepare()
     for number, opened in enumerate(({0}, {1, 2})):
         write(world.linux, {"mm/new.h": "int new;\n"} if number else {})
