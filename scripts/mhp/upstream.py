@@ -169,9 +169,6 @@ def arguments(job: Job, subcommand: str, rest: Sequence[str], guest: Path, json:
         words.append(f"--cross_compile={job.cross_compile}")
     if job.machine:
         words.append(f"--qemu_config={job.machine}")
-    if subcommand in ("run", "build") and not seen.jobs:
-        # One more than there are processors: a tenth of the time when ccache knows all objects.
-        words.append(f"--jobs={len(os.sched_getaffinity(0)) + 1}")
     if subcommand in ("run", "exec"):
         if json is not None:
             words.append(f"--json={json}")
