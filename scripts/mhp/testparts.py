@@ -293,8 +293,8 @@ def parts() -> list[Part]:
     return [*found, *_config_parts(), *_matrix_parts(),
             Part("coverage", "guests", "gcov: what the suites reach of the scope and of the series", _coverage),
             Part("guest", "guests", "tests that need a built kernel", _pytest(guests, workers="0")),
-            Part("checks-run", "long", "the samples of scripts/checks/ that are booted", _pytest(
-                kernel / "test_check_samples.py", workers="0", env={"MHP_CHECK_TIERS": registry.TIERS[-1]})),
+            *(Part(f"checks-{tier}", "long", f"the samples of scripts/checks/, {tier} tier", _pytest(
+                kernel / "test_check_samples.py", workers="0", env={"MHP_CHECK_TIERS": tier})) for tier in registry.TIERS[1:]),
             Part("known-bad", "guests", "faults put back, one by one: the suites catch each", _known_bad),
             Part("stock", "guests", "upstream's default run, with and without the shims", _stock)]
 

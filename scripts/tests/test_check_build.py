@@ -13,6 +13,7 @@ from mhp.check.build import Built
 from mhp.check.compare import Message
 from mhp.check.model import Job, Status
 from mhp.exits import Exit, MhpError
+from mhp.git import Git
 from mhp.tree import PreparedTree, using
 
 SOURCE = """\
@@ -109,16 +110,43 @@ def test_make_says_which_target_it_is_about(job: Job, monkeypatch: pytest.Monkey
     assert not status and said.startswith("-") and "s" not in said.split()[0], said
 
 
-def test_file_kept_from_being_made_has_the_words_of_what_kept_it(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(name="um")
+def fixture_um(monkeypatch: pytest.MonkeyPatch) -> kernels.Kernel:
+    """A kernel that takes in every file, and nothing of which was compiled yet; make is the test's to replace."""
     monkeypatch.setattr(kernels.Kernel, "make", ["ARCH=um"])
     monkeypatch.setattr(kernels.Kernel, "missing", "")
+    monkeypatch.setattr(build, "_memory", build._Memory())  # pylint: disable=protected-access
     monkeypatch.setattr(build, "_configure", lambda *_args: None)
     monkeypatch.setattr(build, "_enabled", lambda *_args: True)
+    return kernels.one("um")
+
+
+def test_file_kept_from_being_made_has_the_words_of_what_kept_it(job: Job, um: kernels.Kernel,
+                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
     said = ("  CC      arch/x86/um/offsets.s\na.h:1:1: fatal error: no such header\n"
             "make[3]: *** [arch/x86/um/offsets.s] Error 1\n")
     monkeypatch.setattr(build, "_make", lambda *_args: [(said, 2)])
-    report = new_messages.report(job, [kernels.one("um")])
+    report = new_messages.report(job, [um])
     assert report.broken and any("no such header" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("top", ["", "../../linux/", "{tree}/"])
+def test_message_counts_wherever_a_file_is_seen_from(job: Job, um: kernels.Kernel, monkeypatch: pytest.MonkeyPatch,
+                                                     top: str) -> None:
+    """kbuild gives sparse the path from the root."""
+    name = f"{top.format(tree=build.tree_dir(job.tree))}mm/memory_hotplug.c"
+    made = build.build_dir(job.tree, um) / "mm/memory_hotplug.o"
+    made.parent.mkdir(parents=True)
+
+    def make(_job: Job, path: Path, _calls: object) -> list[tuple[str, int]]:
+        made.write_bytes(b"")
+        patched = Git(path / ".git", worktree=path).resolve("HEAD") == job.one.after
+        said = f"{name}:46:16: warning: plain integer\n" if patched else ""
+        return [(f"  CC      mm/memory_hotplug.o\n  CHECK   {name}\n{said}", 0)]
+
+    monkeypatch.setattr(build, "_make", make)
+    (finding,) = new_messages.report(job, [um]).findings
+    assert (finding.level, finding.where) == (Status.WARN, "mm/memory_hotplug.c:46")
 
 
 @pytest.mark.parametrize(("name", "taken"), [

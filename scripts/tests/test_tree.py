@@ -98,6 +98,13 @@ def test_git_remembers_directories_of_the_tree(world: World, monkeypatch: pytest
         assert int(found) in opened
 
 
+def test_look_from_before_a_change_is_not_used(world: World) -> None:
+    world.prepare()
+    world.mm_patch(1)
+    prepared = world.prepare(look=True)
+    assert ahead.seen(prepared.git) == (git(world.linux, "rev-parse", "HEAD"), [])
+
+
 def test_editor_leftovers_ignored(world: World) -> None:
     write(world.kunit, {".first.swp": "x", "first_kunit.c~": "x", "#a#": "x", "a.orig": "x"})
     world.prepare()

@@ -144,7 +144,7 @@ int os_map_populated(void *addr, int fd, unsigned long long off,
  * @len: bytes, a whole number of pages
  *
  * An access to @addr faults from here on.  os_map_populated() brings the
- * mapping back, to whatever address: to move it takes the host a hundredth of
+ * mapping back, to whatever address: to move it takes the host a tenth of
  * what it takes to fault it in.
  *
  * Return: 0, or a negative errno of the host.
@@ -156,9 +156,11 @@ int os_put_aside(void *addr, int fd, unsigned long long off,
 	struct aside *a = asides + next_slot;
 	char *slot;
 
+	if (within + len > SLOT_SIZE)
+		return munmap(addr, len) ? -errno : 0;
 	if (a->len)
 		vacate(a);
-	if (within + len > SLOT_SIZE || reserve_slots())
+	if (reserve_slots())
 		return munmap(addr, len) ? -errno : 0;
 	slot = slots + next_slot * SLOT_SIZE;
 	*a = (struct aside){ slot + within, len, fd, off };

@@ -148,7 +148,8 @@ def objects(job: Job, kernels: Sequence[Kernel], commit: str, names: Sequence[st
                              for kernel, names in todo.items()])
     for (kernel, names), (whole, _status) in zip(todo.items(), said, strict=True):
         build = build_dir(job.tree, kernel)
-        whole = whole.replace(f"{os.path.relpath(path, build)}/", "")
+        # Seen from the build directory, or, as sparse is given them, from the root.
+        whole = whole.replace(f"{os.path.relpath(path, build)}/", "").replace(f"{path}/", "")
         parts = by_target(whole)
         for name in names:
             made = (build / name).with_suffix(suffix)
