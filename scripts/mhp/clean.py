@@ -11,7 +11,7 @@ from mhp.lock import locked
 from mhp.progress import say
 
 # What build/ID/ holds beside kernel builds; the rest of its directories are builds.
-_KEEP = ("linux", "theirs", "discarded-", "new-mm-patches")
+_KEEP = (paths.TREE, "theirs", "discarded-", "new-mm-patches")
 
 
 def builds() -> None:
@@ -54,7 +54,7 @@ def _places() -> list[Path]:
 
 
 def _own_work(place: Path) -> list[str]:
-    git = Git(place / "linux/.git", worktree=place / "linux")
+    git = Git(place / paths.TREE / ".git", worktree=place / paths.TREE)
     if not git.gitdir.is_dir():
         return []
     known = state.load(place)

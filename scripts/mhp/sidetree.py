@@ -7,7 +7,7 @@ the prepared tree, so that ccache knows them again.
 
 import shutil
 
-from mhp import state
+from mhp import paths, state
 from mhp.git import Git
 from mhp.lock import locked
 from mhp.progress import Progress
@@ -20,7 +20,7 @@ def ensure(tree: PreparedTree, name: str, commit: str, what: str, made_from: sta
     what: for people. made_from: what the commit was made from, when it is not what `tree` was.
     """
     place = tree.build / name
-    side = PreparedTree(tree.id, place / "linux", place, tree.base, tree.origin)
+    side = PreparedTree(tree.id, place / paths.TREE, place, tree.base, tree.origin)
     with locked(place):
         # The file in it names its repository, so no --git-dir is needed, nor right.
         git = Git(side.path / ".git", worktree=side.path)

@@ -14,8 +14,8 @@ from mhp.check.runner import Listener, Runner, units
 from mhp.check.series import Series
 from mhp.tree import PreparedTree, prepare, read_state, using
 
-# Those of the run tier boot, and are a part of `make test` of their own; those of the build tier need a compiler for each
-# architecture, and minutes the first time: MHP_CHECK_TIERS=build.
+# Those of the tiers that build and boot need a compiler for each architecture, and ten minutes each: they are the parts
+# checks-build and checks-run of scripts/test.
 TIERS = os.environ.get("MHP_CHECK_TIERS", "quick").split(",")
 CHECKS = [check for check in registry.all_checks() if check.tier in TIERS]
 # What a base without history leaves open.
