@@ -9,6 +9,7 @@ The same inputs give the same commit ids.
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from mhp import patches
 from mhp.exits import Exit, MhpError
@@ -18,6 +19,9 @@ from mhp.state import Link, State
 
 _REF = "refs/mhp/chain"
 _US = "mhp-kunit <mhp-kunit@localhost>"
+
+# A patch taken apart, and the paths that it touches.
+_Read = tuple[patches.Mail, list[str]]
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,8 @@ def build(git: Git, base: str, steps: Sequence[Step], before: State) -> list[Lin
     made = {(link.part, link.key): link for link in before.chain if link.commit in existing}
     reusable = [made[step.part, step.key].commit for step in todo if (step.part, step.key) in made]
     changes, raw = git.commit_changes(reusable), git.contents(reusable)
+    mails = _read_mails(git, [step for step in todo if step.patch and (step.part, step.key) not in made])
+    view(sorted({path for _mail, paths in mails.values() for path in paths}))  # one question to git instead of one a patch
     plans: list[_Plan] = []
     notes: list[tuple[str, ...]] = []
     for step in todo:
@@ -83,7 +89,7 @@ def build(git: Git, base: str, steps: Sequence[Step], before: State) -> list[Lin
         elif step.files:
             plan, drift = _new_files(git, step, view, date), ()
         elif step.patch:
-            plan, drift = _patch(git, step, view, date)
+            plan, drift = _patch(git, step, view, date, mails.get(step.name) or _read_mail(git, step))
         else:
             plan, drift = _Plan(_header(_US, date), f"{step.name}\n".encode(), {}), ()
         view.lay(plan.changes)
@@ -175,9 +181,23 @@ def _new_files(git: Git, step: Step, view: _View, date: str) -> _Plan:
     return _Plan(_header(_US, date), f"{step.name}\n".encode(), changes)
 
 
-def _patch(git: Git, step: Step, view: _View, date: str) -> tuple[_Plan, tuple[str, ...]]:
+def _read_mails(git: Git, steps: Sequence[Step]) -> dict[str, _Read]:
+    """The mails of these patches by the names of their steps: what needs no order is done on all processors."""
+    # Not at the top: most runs read no mail, and all would wait for it.
+    from concurrent.futures import ThreadPoolExecutor  # pylint: disable=import-outside-toplevel
+
+    with ThreadPoolExecutor(max_workers=len(os.sched_getaffinity(0))) as pool:
+        return dict(zip([step.name for step in steps], pool.map(partial(_read_mail, git), steps)))
+
+
+def _read_mail(git: Git, step: Step) -> _Read:
     mail = patches.read_mail(git, step.patch, step.name.rpartition("/")[2])
-    done = patches.apply(git, mail.diff, step.name, view)
+    return mail, patches.touched(git, mail.diff, step.name)
+
+
+def _patch(git: Git, step: Step, view: _View, date: str, read: _Read) -> tuple[_Plan, tuple[str, ...]]:
+    mail, paths = read
+    done = patches.apply(git, mail.diff, step.name, view, paths)
     return (_Plan(_header(mail.author or _US, mail.date or date), mail.message.encode(), done.changes),
             done.notes)
 

@@ -145,15 +145,16 @@ def check_path(path: str, name: str) -> None:
                        "a kernel tree")
 
 
-def apply(git: Git, diff: bytes, name: str, lookup: Lookup) -> Applied:
+def apply(git: Git, diff: bytes, name: str, lookup: Lookup, paths: Sequence[str] | None = None) -> Applied:
     """Apply a diff to files of a git tree, in the object store only.
 
-    `lookup` gives the tree's entries. Line offsets are always accepted. When a hunk's context does
+    `lookup` gives the tree's entries. `paths` is what touched() says of the diff, when that is known already. Line offsets are always accepted. When a hunk's context does
     not match, a three-way merge from the recorded blobs is tried, then less context; what was
     needed is in the notes. A diff that the tree holds already, as after a backport to the base, changes
     nothing, and a note says so. Raises MhpError(BROKEN_BASE) with the file and hunk that do not apply.
     """
-    paths = touched(git, diff, name)
+    if paths is None:
+        paths = touched(git, diff, name)
     before = lookup(paths)
     for entry in before.values():
         if entry.mode not in _REGULAR:
@@ -165,8 +166,7 @@ def apply(git: Git, diff: bytes, name: str, lookup: Lookup) -> Applied:
     with git.scratch() as directory:
         scratch = Git(git.gitdir, index=directory / "index", settings=git.settings)
         for how, note in ((), ""), (("--3way",), "three-way merge"), (("-C2",), ""), (("-C1",), ""):
-            scratch.check("read-tree", "--empty")
-            scratch.check("update-index", "-z", "--index-info", input=listing)
+            _fill_index(scratch, listing)
             done = scratch.run("apply", "--cached", "--verbose", "--whitespace=nowarn", *how, "-",
                                input=diff)
             said = done.stderr.decode(errors="backslashreplace")
@@ -177,8 +177,7 @@ def apply(git: Git, diff: bytes, name: str, lookup: Lookup) -> Applied:
                 return Applied({path: after.get(path) for path in paths},
                                tuple(([note] if note else []) + notes))
             first_error = first_error or said
-        scratch.check("read-tree", "--empty")
-        scratch.check("update-index", "-z", "--index-info", input=listing)
+        _fill_index(scratch, listing)
         if scratch.run("apply", "--cached", "--reverse", "-", input=diff).status == 0:
             return Applied({}, (IN_BASE,))
     raise MhpError(Exit.BROKEN_BASE, _explain(name, diff, first_error))
@@ -187,6 +186,13 @@ def apply(git: Git, diff: bytes, name: str, lookup: Lookup) -> Applied:
 def only_moved(note: str) -> bool:
     """Whether a note of Applied tells of nothing more than other line numbers."""
     return _MOVED.search(note) is not None
+
+
+def _fill_index(git: Git, listing: bytes) -> None:
+    """Make the index hold these entries and nothing else."""
+    assert git.index
+    git.index.unlink(missing_ok=True)
+    git.check("update-index", "-z", "--index-info", input=listing)
 
 
 def _index(git: Git) -> dict[str, Entry]:

@@ -25,7 +25,7 @@ def others(job: Job) -> list[Base]:
     found = [Base(name, job.git, commit) for name, commit in job.series.onto]
     for file in sorted(paths.build_root().glob(f"*/{state.STATE_FILE}")):
         known = state.load(file.parent)
-        git = Git(file.parent / "linux/.git")
+        git = Git(file.parent / paths.TREE / ".git")
         if (known and known.base and known.base != job.series.base and git.gitdir.is_dir()
                 and git.existing([known.base])):
             found.append(Base(known.origin or file.parent.name, git, known.base))
@@ -43,7 +43,7 @@ def problem(base: Base, series: Sequence[Patch]) -> str:
 
     for patch in series:
         try:
-            laid.update(patches.apply(base.git, patch.mail.diff, patch.name, look).changes)
+            laid.update(patches.apply(base.git, patch.mail.diff, patch.name, look, patch.paths).changes)
         except MhpError as err:
             return f"patch {patch.number}: {err}"
     return ""
