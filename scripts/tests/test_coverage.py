@@ -134,6 +134,7 @@ def fixture_built(tmp_path: Path) -> Path:
                      "um/mm/.a.o.cmd": "-ftest-coverage"})
     subprocess.run(["gcc", "--coverage", "-c", tmp_path / "linux/mm/a.c", "-o", "mm/a.o"], cwd=tmp_path / "um", check=True)
     subprocess.run(["gcc", "--coverage", "mm/a.o", "-o", "a"], cwd=tmp_path / "um", check=True)
+    subprocess.run(["ar", "cDPrST", "vmlinux.a", "mm/a.o"], cwd=tmp_path / "um", check=True)
     return tmp_path / "um"
 
 
@@ -152,6 +153,15 @@ def test_no_data_is_an_error(built: Path) -> None:
     (built / "mm/.a.o.cmd").write_text("without")
     with pytest.raises(MhpError, match="no object was instrumented"):
         gcov.read(built, built.parent / "linux", "um", "gcov")
+
+
+def test_objects_of_another_configuration_do_not_count(built: Path) -> None:
+    for suffix in (".gcno", ".o"):
+        shutil.copy(built / f"mm/a{suffix}", built / f"mm/old{suffix}")
+    shutil.copy(built / "mm/.a.o.cmd", built / "mm/.old.o.cmd")
+    assert gcov.objects(built) == [built / "mm/a.gcno"]
+    (built / "vmlinux.a").unlink()
+    assert not gcov.objects(built)
 
 
 def test_data_that_a_guest_hands_out(built: Path) -> None:

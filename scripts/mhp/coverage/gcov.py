@@ -8,6 +8,7 @@ from typing import Any
 
 from mhp.coverage.model import Data, Line
 from mhp.exits import Exit, MhpError
+from mhp.kbuild import VMLINUX_A
 from mhp.run import check
 
 _LIMIT_BYTES = 256 * 1024 * 1024
@@ -23,11 +24,16 @@ def remove(build: Path) -> int:
 
 
 def objects(build: Path) -> list[Path]:
-    """The notes that gcc wrote for the objects that are instrumented now; old notes of others are left out."""
+    """The notes that gcc wrote for the objects that are instrumented now, of those that the kernel is linked from: what
+    another configuration had in it is left in the build directory."""
+    if not (build / VMLINUX_A).exists():
+        return []
+    linked = set(check(["ar", "t", VMLINUX_A], cwd=build, timeout=_SECONDS).text.splitlines())
     found = []
     for note in sorted(build.rglob("*.gcno")):
         record = note.with_name(f".{note.stem}.o.cmd")
-        if record.exists() and b"-ftest-coverage" in record.read_bytes():
+        if (str(note.relative_to(build).with_suffix(".o")) in linked and record.exists()
+                and b"-ftest-coverage" in record.read_bytes()):
             found.append(note)
     return found
 
