@@ -89,7 +89,7 @@ def build(git: Git, base: str, steps: Sequence[Step], before: State) -> list[Lin
         elif step.files:
             plan, drift = _new_files(git, step, view, date), ()
         elif step.patch:
-            plan, drift = _patch(git, step, view, date, mails.get(step.name) or _read_mail(git, step))
+            plan, drift = _patch(git, step, view, date, mails.get(step.key) or _read_mail(git, step))
         else:
             plan, drift = _Plan(_header(_US, date), f"{step.name}\n".encode(), {}), ()
         view.lay(plan.changes)
@@ -182,12 +182,12 @@ def _new_files(git: Git, step: Step, view: _View, date: str) -> _Plan:
 
 
 def _read_mails(git: Git, steps: Sequence[Step]) -> dict[str, _Read]:
-    """The mails of these patches by the names of their steps: what needs no order is done on all processors."""
+    """The mails of these patches by the keys of their steps: what needs no order is done on all processors."""
     # Not at the top: most runs read no mail, and all would wait for it.
     from concurrent.futures import ThreadPoolExecutor  # pylint: disable=import-outside-toplevel
 
     with ThreadPoolExecutor(max_workers=len(os.sched_getaffinity(0))) as pool:
-        return dict(zip([step.name for step in steps], pool.map(partial(_read_mail, git), steps)))
+        return dict(zip([step.key for step in steps], pool.map(partial(_read_mail, git), steps)))
 
 
 def _read_mail(git: Git, step: Step) -> _Read:

@@ -17,6 +17,9 @@ from mhp.exits import Exit
 _SETTINGS = ("core.hooksPath=/dev/null", "core.fsmonitor=false", "safe.directory=*",
              "core.quotePath=false", "gc.auto=0", "maintenance.auto=false", "advice.detachedHead=false")
 
+# Paths that are given to one command; the kernel limits the length of a command line.
+ARGUMENTS = 1000
+
 _SCRATCH = "mhp-scratch"
 _OLD_SECONDS = 3600  # no git command of ours runs longer
 
@@ -116,10 +119,12 @@ class Git:
 
     def entries(self, tree: str, paths: Sequence[str]) -> dict[str, Entry]:
         """The entries of a tree-ish at exactly these paths; what is not there is left out."""
-        if not paths:
-            return {}
-        raw = self.check("--literal-pathspecs", "ls-tree", "-z", "--full-tree", tree, "--", *paths).stdout
-        return {entry.path: entry for entry in _ls_tree(raw)}
+        found: dict[str, Entry] = {}
+        for start in range(0, len(paths), ARGUMENTS):
+            raw = self.check("--literal-pathspecs", "ls-tree", "-z", "--full-tree", tree, "--",
+                             *paths[start:start + ARGUMENTS]).stdout
+            found.update({entry.path: entry for entry in _ls_tree(raw)})
+        return found
 
     def changes(self, old: str, new: str) -> Changes:
         """What differs between two tree-ishes, file by file."""

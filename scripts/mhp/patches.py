@@ -15,6 +15,7 @@ from mhp.git import Entry, Git
 
 MAX_PATCH_BYTES = 20 << 20
 MAX_PATCHES = 1000
+MAX_FILES = 10000  # of one patch
 SERIES_FILE = "series"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*\.patch")
@@ -129,6 +130,8 @@ def touched(git: Git, diff: bytes, name: str) -> list[str]:
         paths.append(os.fsdecode(raw))
     if not paths:
         raise MhpError(Exit.USAGE, f"{name}: holds no change")
+    if len(paths) > MAX_FILES:
+        raise MhpError(Exit.USAGE, f"{name}: refused: it changes {len(paths)} files, more than {MAX_FILES}")
     # Of a rename or copy git names only the target. A source that is missed here makes apply() fail.
     paths += [os.fsdecode(raw) for raw in re.findall(rb"^(?:rename|copy) from ([^\"\n].*)$", diff, re.MULTILINE)]
     for path in paths:

@@ -153,6 +153,9 @@ def _checkout(tree: UserTree, git: Git, ours: Git, place: Path) -> str:
     files = ours.text("write-tree", "--missing-ok")
     if files == files_of_head:
         return head
+    if ours.run("diff-index", "--cached", "--quiet", "--diff-filter=D", head).status:
+        # The entry of a deleted file is gone from our index. Theirs, which may never change, still has it, should it come back.
+        (place / _INDEX_OF).unlink(missing_ok=True)
     return chain.single_commit(git, f"uncommitted changes of {tree.path.name}", files, head,
                                chain.commit_date(git, head))
 

@@ -10,7 +10,7 @@ from mhp import building, guard, paths, upstream
 from mhp.exits import Exit, MhpError
 from mhp.options import Options
 from mhp.progress import say
-from mhp.tree import PreparedTree
+from mhp.tree import PreparedTree, existing
 from mhp.upstream import Job
 
 _EVENTS = "close_write,create,delete,moved_to,moved_from"
@@ -58,7 +58,10 @@ def directories(top: Path, tree: PreparedTree) -> list[Path]:
 
 def _wait(options: Options, seen: object) -> None:
     """Until a file may have been saved."""
-    tree = options.prepare()
+    try:
+        tree = options.prepare()
+    except MhpError:  # the run has told it; what ends it is a save, too
+        tree = existing(options.kdir)
     watched = [paths.REPO]
     for top in (paths.KUNIT, paths.ARCH_SHIMS, paths.MM_PATCHES):
         watched += [top, *(path for path in top.rglob("*") if path.is_dir())]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mhp.exits import Exit, MhpError
-from mhp.git import Changes, Entry, Git
+from mhp.git import ARGUMENTS, Changes, Entry, Git
 from mhp.progress import Progress, say
 
 _LOCK_SECONDS = 60
@@ -210,8 +210,8 @@ def _index_line(pair: tuple[Entry | None, Entry | None]) -> bytes:
 def _limited(git: Git, names: list[str], *command: str) -> list[str]:
     """Run a git command that lists names, for at most some thousand paths a time."""
     found: list[str] = []
-    for start in range(0, len(names), 1000):
-        found += git.names("--literal-pathspecs", *command, "--", *names[start:start + 1000])
+    for start in range(0, len(names), ARGUMENTS):
+        found += git.names("--literal-pathspecs", *command, "--", *names[start:start + ARGUMENTS])
     return found
 
 

@@ -2,17 +2,18 @@
 """scripts/check: reading a series, running checks, the cache, and what is written."""
 
 import json
+import re
 import subprocess
 import xml.etree.ElementTree as xml
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from small_world import World, git, snapshot
+from small_world import World, edit, git, snapshot, write
 
 from mhp import paths
-from mhp.check import b4, bases, cache, command, compare, html, machine, registry, series, table
+from mhp.check import b4, bases, cache, checkpatch, command, compare, html, machine, registry, series, table
 from mhp.check.model import Check, Finding, Job, Report, Result, Status, from_json, to_json
 from mhp.check.runner import Listener, Runner, Unit, units
 from mhp.exits import Exit, MhpError
@@ -237,6 +238,7 @@ def outcome(*statuses: Status, broken: bool = False) -> list[Result]:
     (outcome(Status.PASS, Status.WARN, Status.SKIP), Exit.PASS),
     (outcome(Status.PASS, Status.FAIL), Exit.FINDINGS),
     (outcome(Status.PASS, Status.SKIP, broken=True), Exit.BROKEN_BASE),
+    (outcome(Status.SKIP, Status.SKIP), Exit.NOTHING_RAN),
     ([], Exit.NOTHING_RAN)])
 def test_exit_status(results: list[Result], status: Exit) -> None:
     assert command.exit_status(results) == status
@@ -322,7 +324,8 @@ def test_subject_against_history(world: World, subject: str, prefixes: list[str]
     assert program(Job(found, found.patches[0], tree, tmp_path)).status == status
 
 
-def test_fixes_against_history(world: World, tmp_path: Path) -> None:
+def test_fixes_against_history(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpatch, "messages", lambda _job, only: ())
     git(world.kernel, "commit", "-q", "--allow-empty", "-m", "mm: the fault")
     commit = git(world.kernel, "rev-parse", "--short=12", "HEAD")
     world.mm_patch(1)
@@ -335,6 +338,92 @@ def test_fixes_against_history(world: World, tmp_path: Path) -> None:
         file.write_text(text.replace("\n---\n", f"\n\nFixes: {tag}\n---\n", 1))
         found = series.read(tree, None, None)
         assert program(Job(found, found.patches[0], tree, tmp_path)).status == status, tag
+
+
+def test_checkpatch_s_word_on_fixes_is_heard_once(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    git(world.kernel, "commit", "-q", "--allow-empty", "-m", "mm: one more")
+    world.mm_patch(1)
+    tree = world.prepare()
+    file = world.patches / "0001-mm-change-1.patch"
+    text = file.read_text()
+    asked: list[Sequence[str]] = []
+
+    def messages(_job: Job, only: Sequence[str]) -> tuple[Finding, ...]:
+        asked.append(only)
+        return (Finding(Status.WARN, "MISSING_FIXES_TAG: x"),)
+
+    monkeypatch.setattr(checkpatch, "messages", messages)
+    program = next(check for check in registry.all_checks() if check.name == "fixes").program
+    for tag, status in (("", Status.WARN), ("\n\nFixes: abc (x)", Status.FAIL)):
+        file.write_text(text.replace("\n---\n", f"{tag}\n---\n", 1))
+        found = series.read(tree, None, None)
+        assert program(Job(found, found.patches[0], tree, tmp_path)).status == status
+    assert asked == [checkpatch.FIXES, checkpatch.MISSING_FIXES]
+
+
+def test_commit_behind_a_shallow_history_is_not_said_to_be_missing(world: World, tmp_path: Path,
+                                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpatch, "messages", lambda _job, only: ())
+    world.mm_patch(1)
+    git(world.kernel, "commit", "-q", "--allow-empty", "-m", "mm: one more")
+    tree = world.prepare()
+    file = world.patches / "0001-mm-change-1.patch"
+    file.write_text(file.read_text().replace("\n---\n", '\n\nFixes: 0123456789ab ("mm: old")\n---\n', 1))
+    found = series.read(tree, None, None)
+    job = Job(found, found.patches[0], tree, tmp_path)
+    check = next(check for check in registry.all_checks() if check.name == "fixes")
+    complete = cache.key(check, job)
+    assert check.program(job).status == Status.FAIL
+    (tree.git.gitdir / "shallow").touch()
+    report = check.program(job)
+    assert report.status == Status.SKIP and "--unshallow" in report.skipped
+    assert cache.key(check, job) != complete
+
+
+def test_two_mails_of_one_subject_are_two_patches(world: World, tmp_path: Path) -> None:
+    world.mm_patch(1)
+    world.mm_patch(2)
+    tree = world.prepare()
+    texts = [(world.patches / f"000{number}-mm-change-{number}.patch").read_text() for number in (1, 2)]
+    box = tmp_path / "two.mbox"
+    box.write_text("".join(re.sub("(?m)^Subject: .*$", "Subject: [PATCH] mm: fix typos", text) for text in texts))
+    found = series.read(tree, str(box), None)
+    first, second = found.patches
+    assert first.name == second.name and first.diff != second.diff
+    for patch in found.patches:
+        assert patch.before and patch.after
+        said = git(tree.path, "show", "--format=", "--name-only", patch.after).split()
+        assert said == list(patch.paths) and git(tree.path, "show", "--format=", patch.after) != ""
+    assert git(tree.path, "diff", f"{first.before}..{first.after}") != git(tree.path, "diff", f"{second.before}..{second.after}")
+
+
+def test_what_a_program_raises_is_told_apart(tree: PreparedTree, tmp_path: Path) -> None:
+    def raising(status: Exit) -> Report:
+        def program(_job: Job) -> Report:
+            raise MhpError(status, "why")
+        found = read(tree)
+        place = tmp_path / status.name
+        (result, *_rest) = Runner(tree, found, place, []).run(units([a_check(tmp_path, program)], found, None), Listener())
+        return result.report
+
+    broken, missing = raising(Exit.BROKEN_BASE), raising(Exit.MISSING_TOOL)
+    assert (broken.status, broken.broken) == (Status.SKIP, True) and "why" in broken.skipped
+    assert (missing.status, missing.broken) == (Status.SKIP, False)
+    assert raising(Exit.TIMEOUT).status == Status.FAIL
+
+
+def test_removed_symbol_that_another_option_selects(world: World, tmp_path: Path) -> None:
+    write(world.kernel, {"mm/Kconfig": "config OLD\n\tbool\n\nconfig USER\n\tbool \"user\"\n\tselect OLD\n\thelp\n\t  OLD is fine.\n"})
+    git(world.kernel, "add", "mm/Kconfig")
+    git(world.kernel, "commit", "-q", "-m", "mm: options")
+    program = next(check for check in registry.all_checks() if check.name == "kconfig").program
+    for number, (old, status) in enumerate((("config OLD\n\tbool\n\n", Status.FAIL), ("\tselect OLD\n", Status.PASS))):
+        edit(world.kernel / "mm/Kconfig", old, "")
+        git(world.kernel, "commit", "-q", "-a", "-s", "-m", f"mm: without, {number}")
+        tree = world.prepare()
+        found = series.read(tree, "HEAD^..HEAD", world.kernel)
+        assert program(Job(found, found.patches[0], tree, tmp_path)).status == status
+        git(world.kernel, "reset", "-q", "--hard", "HEAD^")
 
 
 def test_command_line() -> None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The build tier of scripts/check, without a compiler: names, kernels, lines of C, and what counts as new."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from mhp.check.compare import Message
 from mhp.check.model import Job, Status
 from mhp.exits import Exit, MhpError
 from mhp.git import Git
+from mhp.run import Result
 from mhp.tree import PreparedTree, using
 
 SOURCE = """\
@@ -65,6 +66,49 @@ def test_added_lines_of_a_commit(job: Job) -> None:
 @pytest.mark.parametrize("name", ["A=b.c", "-f.c", "$(touch x).c", "a b.c", "a;b.c", "a'b.c"])
 def test_names_that_mean_something_to_make_are_not_compiled(job: Job, name: str) -> None:
     assert build.files(job, replace(job.one, paths=(f"mm/{name}", name, "mm/fine.c"))) == ["mm/fine.c"]
+
+
+@pytest.mark.parametrize("header, including, found", [
+    ("include/linux/mm.h", ["mm/page_alloc.c"], ["mm/page_alloc.c"]),
+    ("include/asm-generic/odd.h", [], ["mm/memory_hotplug.c", "mm/sparse-vmemmap.c"]),
+    ("arch/x86/include/asm/pgtable.h", ["arch/x86/mm/init_64.c"], ["arch/x86/mm/init_64.c"]),
+    ("arch/x86/include/asm/odd.h", [], ["mm/memory_hotplug.c", "mm/sparse-vmemmap.c", "arch/x86/mm/init.c"]),
+    ("mm/internal.h", ["mm/sparse.c"], ["mm/sparse.c"]), ("tools/include/linux/mm.h", [], [])])
+def test_header_is_compiled_with_what_includes_it(job: Job, monkeypatch: pytest.MonkeyPatch, header: str,
+                                                  including: list[str], found: list[str]) -> None:
+    asked: list[str] = []
+
+    def grep(_git: Git, *words: str) -> Result:
+        asked.extend(words)
+        return Result((), 0, "".join(f"{job.one.after}:{name}\n" for name in including).encode(), b"")
+
+    monkeypatch.setattr(Git, "run", grep)
+    patch = replace(job.one, paths=(header,))
+    assert build.files(job, patch) == found
+    name = header.partition("include/")[2]
+    assert not asked or f"#include <{name}>" in asked or f'#include "{header.rpartition("/")[2]}"' in asked
+    assert build.nothing(patch).status == (Status.PASS if header.startswith("tools/") else Status.SKIP)
+
+
+def test_files_of_a_new_option_are_taken_in(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[str] = []
+    um = kernels.one("um")
+
+    def make(_job: Job, _path: Path, calls: Sequence[tuple[kernels.Kernel, Sequence[str]]]) -> list[tuple[str, int]]:
+        called.extend(words[-1] for _kernel, words in calls)
+        return [("", 0)] * len(calls)
+
+    monkeypatch.setattr(build, "_make", make)
+    place = build.build_dir(job.tree, um)
+    place.mkdir(parents=True)
+    (place / "mhp-config-of").write_text(um.id)
+    (place / ".config").touch()
+    assert job.one.after and job.one.before
+    for paths in (("mm/a.c", "mm/Kconfig"), ("mm/a.c", "mm/Kconfig", "mm/Makefile")):
+        here = replace(job, patch=replace(job.one, paths=paths))
+        for commit in (job.one.before, job.one.after, job.one.after):
+            build.taken_in(here, [um], commit, "mm/a.c")
+    assert called == ["olddefconfig", "olddefconfig"]
 
 
 def test_files_of_other_architectures_are_left_out() -> None:

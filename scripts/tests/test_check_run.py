@@ -171,6 +171,18 @@ def test_only_what_is_worse_is_the_patch_s_fault(before: Outcome, after: Outcome
     assert not levels or said in found.findings[0].text
 
 
+@pytest.mark.parametrize("old, new, same", [
+    ("WARNING: CPU: 0 PID: 1 at mm/x.c:12 f+0x1/0x2", "WARNING: CPU: 0 PID: 31 at mm/x.c:17 f+0x3/0xa2", True),
+    ("WARNING: CPU: 0 PID: 1 at mm/x.c:12 f+0x1/0x2", "WARNING: CPU: 0 PID: 1 at mm/y.c:12 g+0x1/0x2", False),
+    ("kernel BUG at mm/x.c:9!", "kernel BUG at mm/sparse-vmemmap.c:9!", False),
+    ("BUG: Bad page state in process kunit  pfn:1a2b0", "BUG: Bad page state in process kunit  pfn:07f", True)])
+def test_report_is_known_by_its_place(old: str, new: str, same: bool) -> None:
+    before, after = (replace(RIGHT, status="REPORT", faults=(Fault("REPORT", title, "s.b"),)) for title in (old, new))
+    assert (not by_case.compare(before, after, "um").findings) == same
+    twice = replace(after, faults=after.faults * 2)
+    assert by_case.compare(before, twice, "um").findings
+
+
 @pytest.mark.parametrize("before, after, status, broken", [
     (RIGHT, RIGHT, Status.PASS, False),
     (WRONG, WRONG, Status.PASS, True),

@@ -34,6 +34,18 @@ def test_uncommitted_changes_are_a_commit(world: World) -> None:
     assert not (world.linux / "include/linux/mm.h").exists()
 
 
+def test_deleted_file_that_comes_back_is_seen(world: World) -> None:
+    header = world.kernel / "include/linux/mm.h"
+    text = header.read_text()
+    world.prepare()
+    header.unlink()
+    world.prepare()
+    assert not (world.linux / "include/linux/mm.h").exists()
+    header.write_text(text)
+    world.prepare()
+    assert world.read("include/linux/mm.h") == text
+
+
 def test_later_edits_and_commits_are_followed(world: World) -> None:
     world.mm_patch(1)
     world.prepare()

@@ -2,6 +2,7 @@
 """run --watch: a run for each save, none without one."""
 
 import os
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -68,6 +69,35 @@ def test_save_and_commit_in_the_users_tree_are_runs(world: World) -> None:
     with pytest.raises(Enough):
         watch.loop(found, once)
     assert ["return 3333;" in text for text in seen] in ([False, True, False], [False, True, True, False])
+
+
+def test_tree_that_cannot_be_prepared_for_a_while_is_no_end(world: World) -> None:
+    found = options.parse(["run", "--watch", "--kdir", str(world.kernel)])
+    runs: list[str] = []
+
+    def once() -> int:
+        try:
+            found.prepare()
+            runs.append("right")
+        except MhpError:
+            runs.append("refused")
+            _later(1.5, lambda: git(world.kernel, "merge", "--abort"))
+            raise
+        if len(runs) == 1:
+            git(world.kernel, "checkout", "-q", "-b", "other")
+            edit(world.kernel / "mm/page_alloc.c", "return 3;", "return 4;")
+            git(world.kernel, "commit", "-q", "-a", "-m", "other")
+            git(world.kernel, "checkout", "-q", "-")
+            edit(world.kernel / "mm/page_alloc.c", "return 3;", "return 5;")
+            git(world.kernel, "commit", "-q", "-a", "-m", "this")
+            subprocess.run(["git", "-C", world.kernel, "merge", "-q", "other"], check=False, stdout=subprocess.DEVNULL)
+        elif runs[-1] == "right":
+            raise Enough
+        return 0
+
+    with pytest.raises(Enough):
+        watch.loop(found, once)
+    assert runs == ["right", "refused", "right"]
 
 
 def test_watch_needs_inotifywait(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,11 +24,24 @@ def check(job: Job) -> Report:
     for name in sorted(gone - defined):
         left = job.git.run("grep", "-l", "-w", "-F", f"CONFIG_{name}", job.one.after or "", "--", "*.c", "*.h",
                            "*Makefile", "*Kbuild", "*.S").text.splitlines()
+        left += _in_kconfig(job, name)
         if left:
             files = [line.partition(":")[2] for line in left]
             findings.append(Finding(Status.FAIL, f"CONFIG_{name} is removed, but {len(files)} files still use it",
                                     details="\n".join(files[:_SHOWN])))
     return Report(tuple(findings), summary=f"{len(used)} used, {len(gone)} removed")
+
+
+def _in_kconfig(job: Job, name: str) -> list[str]:
+    """The Kconfig files, as `git grep -l` names them, with an expression that a symbol stands in."""
+    done = job.git.run("grep", "-w", "-F", name, job.one.after or "", "--", "*Kconfig*")
+    found = []
+    for line in done.text.splitlines():
+        commit, file, text = line.split(":", 2)
+        inside = _IN_KCONFIG.match(text)
+        if inside and name in _SYMBOL.findall(inside[1]):
+            found.append(f"{commit}:{file}")
+    return list(dict.fromkeys(found))
 
 
 def _changed(job: Job) -> tuple[set[str], set[str]]:

@@ -27,7 +27,8 @@ def check(job: Job) -> Report:
     after = build.kept(job, kernel, patch.after, names, build.later(job, names))
     both = sorted(set(before) & set(after))
     if not both:
-        return Report(summary="no object to compare")
+        return (Report(skipped=f"{kernel.name} has no object of these files both before and after the patch: "
+                       + ", ".join(names)) if names else build.nothing(patch))
     findings, notes, grown = [], [], 0
     for name in both:
         old, new = (_frames(job, kept[name]) for kept in (before, after))

@@ -20,7 +20,7 @@ from mhp.builddir import BuildDir
 from mhp.check import compare, regions
 from mhp.check.compare import Message
 from mhp.check.kernels import Kernel
-from mhp.check.model import Job
+from mhp.check.model import Job, Report
 from mhp.check.series import Patch
 from mhp.exits import Exit, MhpError
 from mhp.git import Git
@@ -33,6 +33,10 @@ _STAMP = "mhp-config-of"
 _USERS = 6
 _TAIL_LINES = 15
 _HEADER_USERS = ("mm/*.c", "drivers/base/*.c")
+# What includes most of the kernel's headers, for one that nothing there includes by its name.
+_INCLUDES_MOST = ("mm/memory_hotplug.c", "mm/sparse-vmemmap.c")
+_ARCH_HEADER = re.compile(r"arch/(\w+)/include/(?:uapi/)?(asm/.*)")
+_NOT_KERNEL = ("tools/", "samples/", "scripts/")
 # Names that mean nothing to make and to a shell; a patch may bring any.
 _PLAIN_NAME = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.+-]*/)*[A-Za-z0-9_][A-Za-z0-9_.+-]*\.c")
 # kbuild's line about a step, and make's own about a target that failed, behind which another target's output begins.
@@ -59,6 +63,7 @@ class _Memory:
     known: dict[tuple[str, str, str, str], Built] = field(default_factory=dict)
     kept: dict[tuple[str, str, str], Path] = field(default_factory=dict)
     at: dict[Path, str] = field(default_factory=dict)
+    config_of: dict[Path, str] = field(default_factory=dict)
 
 
 _memory = _Memory()
@@ -95,14 +100,29 @@ def checkout(tree: PreparedTree, commit: str) -> Path:
 def files(job: Job, patch: Patch) -> list[str]:
     """The C files to compile for a patch: those it touches, and some that include a header it touches."""
     found = [name for name in patch.paths if name.endswith(".c")]
-    for header in (name for name in patch.paths if name.endswith(".h")):
-        name = header.removeprefix("include/")
-        words = f"<{name}>" if header != name else f'"{Path(name).name}"'
-        where = _HEADER_USERS if header != name else (f"{Path(header).parent}/*.c",)
-        users = job.git.run("grep", "-l", "-F", f"#include {words}", patch.after or "", "--", *where).text.splitlines()
-        found += [user.partition(":")[2] for user in users][:_USERS]
+    for header in (name for name in patch.paths if name.endswith(".h") and not name.startswith(_NOT_KERNEL)):
+        found += _users(job, patch, header)
     return [name for name in dict.fromkeys(found) if _PLAIN_NAME.fullmatch(name)
-            and not name.startswith(("tools/", "samples/", "scripts/"))]
+            and not name.startswith(_NOT_KERNEL)]
+
+
+def nothing(patch: Patch) -> Report:
+    """What a check says of a patch that files() finds nothing for: that is right only where it touches no code."""
+    code = [name for name in patch.paths if name.endswith((".c", ".h", ".S")) and not name.startswith(_NOT_KERNEL)]
+    return Report(skipped=f"nothing here compiles {', '.join(code)}") if code else Report(summary="no C file to compile")
+
+
+def _users(job: Job, patch: Patch, header: str) -> list[str]:
+    """Some C files that include a header."""
+    words, where, otherwise = f'"{Path(header).name}"', [f"{Path(header).parent}/*.c"], [*_INCLUDES_MOST]
+    if header.startswith("include/"):
+        name = header.removeprefix("include/").removeprefix("uapi/")
+        words, where = f"<{name}>", [*_HEADER_USERS]
+    elif own := _ARCH_HEADER.fullmatch(header):
+        words, where = f"<{own[2]}>", [*_HEADER_USERS, f"arch/{own[1]}/mm/*.c", f"arch/{own[1]}/kernel/*.c"]
+        otherwise.append(f"arch/{own[1]}/mm/init.c")
+    found = job.git.run("grep", "-l", "-F", f"#include {words}", patch.after or "", "--", *where).text.splitlines()
+    return [user.partition(":")[2] for user in found][:_USERS] or otherwise
 
 
 def later(job: Job, names: Sequence[str]) -> list[str]:
@@ -255,9 +275,19 @@ def _make(job: Job, path: Path, calls: Sequence[tuple[Kernel, Sequence[str]]]) -
 
 
 def _configure(job: Job, kernel: Kernel, path: Path, build: Path) -> None:
-    """Make the .config when there is none of these options; a change of Kconfig is make's own affair."""
+    """Make the .config when there is none of these options.
+
+    A change of Kconfig is make's own affair, but for a patch that brings files as well: make would find out too late
+    which of them are taken in.
+    """
     stamp = build / _STAMP
     if stamp.exists() and stamp.read_text(encoding="utf-8") == kernel.id:
+        if _brings_options(job) and _memory.config_of.get(build) != _memory.at[path]:
+            ((output, status),) = _make(job, path, [(kernel, ["olddefconfig"])])
+            if status:
+                at_fault = Exit.BROKEN_BASE if _memory.at[path] == job.one.before else Exit.BUILD_FAILED
+                raise MhpError(at_fault, f"{kernel.name} cannot be configured:\n{output[-2000:]}")
+            _memory.config_of[build] = _memory.at[path]
         return
     build.mkdir(parents=True, exist_ok=True)
     fragment = job.scratch / f"{kernel.name}.config"
@@ -266,6 +296,12 @@ def _configure(job: Job, kernel: Kernel, path: Path, build: Path) -> None:
     if status:
         raise MhpError(Exit.BROKEN_BASE, f"{kernel.name} cannot be configured:\n{output[-2000:]}")
     stamp.write_text(kernel.id, encoding="utf-8")
+
+
+def _brings_options(job: Job) -> bool:
+    """Whether a patch may take in other files with a new option."""
+    names = [Path(name).name for name in job.patch.paths] if job.patch else []
+    return any(name.startswith("Kconfig") for name in names) and any(name in ("Makefile", "Kbuild") for name in names)
 
 
 def config(build: Path) -> dict[str, str]:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """A run of the suites against the same run without the patch, case by case."""
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -10,6 +12,8 @@ from mhp.check.model import Finding, Job, Report, Status
 from mhp.exits import Exit
 from mhp.results import FAIL, PASS, SKIP, Counts
 
+
+_NUMBER = re.compile(r"\b(?:0x)?[0-9a-f]*[0-9][0-9a-f]*\b")
 
 # What a whole guest came to; the cases behind it are not there for that reason, and are not told one by one.
 _WHOLE = (Exit.PANIC.name, Exit.TIMEOUT.name, Exit.UNFINISHED.name, Exit.NOTHING_RAN.name)
@@ -79,19 +83,20 @@ def _builds(before: Outcome, after: Outcome, what: str, found: Compared) -> None
 
 def _faults(before: Outcome, after: Outcome, what: str, found: Compared) -> None:
     """Reports of the kernel and bad ends that are new; failed cases are for _case()."""
-    old = {(fault.kind, _same(fault)) for fault in before.faults}
+    old = Counter((fault.kind, _same(fault)) for fault in before.faults)
     for fault in after.faults:
         if fault.kind == Exit.FINDINGS.name:
             continue
-        if (fault.kind, _same(fault)) in old:
+        if old[fault.kind, _same(fault)]:
+            old[fault.kind, _same(fault)] -= 1
             found.notes.append(f"{what}: not new: {fault.title}")
         else:
             found.findings.append(Finding(Status.FAIL, f"{what}: {fault.kind}: {fault.title}", fault.case, fault.text))
 
 
 def _same(fault: Fault) -> str:
-    """What makes it the same fault in another kernel: addresses and lines have moved there."""
-    return " ".join(word for word in fault.title.split() if not any(char.isdigit() for char in word))
+    """What makes it the same fault in another kernel: addresses, offsets and lines have moved there."""
+    return _NUMBER.sub("#", fault.title)
 
 
 def _case(name: str, before: Outcome, after: Outcome, what: str, ended: bool, found: Compared) -> None:

@@ -94,7 +94,7 @@ _DEPENDS: dict[str, Callable[[Job], list[str]]] = {
     "mails": _mails,
     "files": _files,
     "before": _before,
-    "history": lambda job: [job.series.base, str(job.series.history)],
+    "history": lambda job: [job.series.base, str(job.series.history), file_hash(job.git.gitdir / "shallow")],
     "previous": _previous,
     "kernels": lambda _job: [one for kind in ("arch", "toggle", "debug") for kernel in kernels.kernels(kind)
                              for one in (kernel.name, kernel.id, program_identity(kernel.make[1].split()[-1].split("=")[-1]))],

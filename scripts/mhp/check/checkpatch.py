@@ -39,7 +39,9 @@ _WORD = re.compile(rb"[\w\-'`]+")
 # Types that a check of its own looks at.
 SIGNOFF = ("BAD_SIGN_OFF", "NO_AUTHOR_SIGN_OFF", "MISSING_SIGN_OFF", "FROM_SIGN_OFF_MISMATCH")
 REPORTED = ("BAD_REPORTED_BY_LINK",)
-FIXES = ("BAD_FIXES_TAG", "MISSING_FIXES_TAG")
+BAD_FIXES = ("BAD_FIXES_TAG",)
+MISSING_FIXES = ("MISSING_FIXES_TAG",)
+FIXES = (*BAD_FIXES, *MISSING_FIXES)
 SPDX = ("SPDX_LICENSE_TAG",)
 # They ask git about commits that a base without history does not have.
 HISTORY = ("UNKNOWN_COMMIT_ID", "GIT_COMMIT_ID")

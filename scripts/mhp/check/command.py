@@ -58,7 +58,7 @@ def exit_status(results: Sequence[Result]) -> Exit:
         return Exit.FINDINGS
     if any(result.report.broken for result in results):
         return Exit.BROKEN_BASE
-    return Exit.PASS if results else Exit.NOTHING_RAN
+    return Exit.PASS if any(result.status != Status.SKIP for result in results) else Exit.NOTHING_RAN
 
 
 def mail(args: argparse.Namespace) -> int:

@@ -23,7 +23,7 @@ def report(job: Job, kernels: Sequence[Kernel], *words: str,
     assert patch.before and patch.after
     names = build.files(job, patch)
     if not names:
-        return Report(summary="no C file to compile")
+        return build.nothing(patch)
     findings: list[Finding] = []
     notes = [kernel.missing for kernel in kernels if kernel.missing]
     there = [kernel for kernel in kernels if not kernel.missing]

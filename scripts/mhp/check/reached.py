@@ -21,7 +21,7 @@ from mhp.tree import PreparedTree
 # Such a run leaves no data; what it came to is for the other checks to say.
 _WITHOUT_DATA = (Exit.PANIC, Exit.TIMEOUT, Exit.UNFINISHED, Exit.NOTHING_RAN, Exit.BUILD_FAILED, Exit.CONFIG)
 
-# (the patch's subject, file) to line numbers.
+# (the patch's number and subject, file) to line numbers.
 Where = Mapping[tuple[str, str], list[int]]
 
 
@@ -105,4 +105,5 @@ def _judged(side: PreparedTree, below: str, touched: list[str], data: Data) -> j
 
 
 def _where(own: Iterable[Own], lines: Iterable[Mapping[str, list[int]]]) -> Where:
-    return {(one.patch.subject, name): numbers for one, files in zip(own, lines) for name, numbers in files.items() if numbers}
+    return {(f"{place}: {one.patch.subject}", name): numbers for place, (one, files) in enumerate(zip(own, lines), 1)
+            for name, numbers in files.items() if numbers}

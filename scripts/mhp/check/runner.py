@@ -123,6 +123,10 @@ class Runner:
         except MhpError as err:
             if err.status in (Exit.INTERNAL, Exit.USAGE):
                 raise
+            if err.status == Exit.BROKEN_BASE:
+                return Report(skipped=f"the base is broken: {err}", broken=True), time.monotonic() - start, False
+            if err.status == Exit.MISSING_TOOL:
+                return Report(skipped=str(err)), time.monotonic() - start, False
             broken = Finding(Status.FAIL, f"the check could not be carried out ({err.status.name})", details=str(err))
             return Report((broken,)), time.monotonic() - start, False
         seconds = time.monotonic() - start
