@@ -52,7 +52,7 @@ def command(kdir: Path | None, asked: Asked) -> int:
     targets = {run.target for run in runs}
     chosen = chosen.on({Arch(target).source for target in targets})
     exclusions = [one for one in exclusions if one.without not in targets]
-    tree = prepare(kdir)
+    tree = prepare(kdir, look=True)
     with using(tree):
         below = read_state(tree).below_mm
         touched = patches.touched(tree.git, below)

@@ -2,6 +2,7 @@
 """gcov's data in a build directory: removing what is stale, and reading what a run wrote."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ _SECONDS = 60
 
 def remove(build: Path) -> int:
     """Remove the data of earlier runs, which a new run would add to; returns how many files there were."""
-    old = list(build.rglob("*.gcda"))
+    # Not rglob(), which takes six times as long.
+    old = [Path(top, name) for top, _names, files in os.walk(build) for name in files if name.endswith(".gcda")]
     for path in old:
         path.unlink(missing_ok=True)
     return len(old)
@@ -28,12 +30,11 @@ def objects(build: Path) -> list[Path]:
     another configuration had in it is left in the build directory."""
     if not (build / VMLINUX_A).exists():
         return []
-    linked = set(check(["ar", "t", VMLINUX_A], cwd=build, timeout=_SECONDS).text.splitlines())
     found = []
-    for note in sorted(build.rglob("*.gcno")):
+    for linked in sorted(check(["ar", "t", VMLINUX_A], cwd=build, timeout=_SECONDS).text.splitlines()):
+        note = (build / linked).with_suffix(".gcno")
         record = note.with_name(f".{note.stem}.o.cmd")
-        if (str(note.relative_to(build).with_suffix(".o")) in linked and record.exists()
-                and b"-ftest-coverage" in record.read_bytes()):
+        if note.exists() and record.exists() and b"-ftest-coverage" in record.read_bytes():
             found.append(note)
     return found
 
