@@ -68,7 +68,7 @@ def import_patches(prepared: PreparedTree, what: str, repository: Path | None, a
             raise MhpError(Exit.UNEXPORTED, f"{git.worktree} holds commits that are not in mm-patches/. "
                            "`scripts/series refresh` writes them there; `scripts/series apply --discard` "
                            "drops them (a copy is kept)")
-        found = mails.collect(git, what, repository)
+        found = mails.collect(git, what, repository).patches
         below = inputs.steps(known.shims, append)
         wanted = [Step("mm", name, inputs.digest(name, str(number)), data, {})
                   for number, (name, data) in enumerate(found)]

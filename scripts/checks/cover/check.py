@@ -2,7 +2,7 @@
 """The cover letter of a series."""
 
 from mhp.check.model import Finding, Job, Report, Status
-from mhp.check.series import header
+from mhp.mails import subject_of
 
 _LEAST_CHARACTERS = 80
 
@@ -17,7 +17,7 @@ def check(job: Job) -> Report:
             return Report(skipped=series.coverless)
         return Report((Finding(Status.WARN, f"no cover letter for {len(series.patches)} patches",
                                details="git format-patch --cover-letter makes one"),))
-    subject = str(header(series.cover).get("Subject", ""))
+    subject = subject_of(series.cover)
     text = series.cover.replace(b"\r\n", b"\n").partition(b"\n\n")[2].decode(errors="replace")
     findings = [Finding(Status.FAIL, f"the cover letter still says \"{word}\"") for word in
                 ("*** SUBJECT HERE ***", "*** BLURB HERE ***", "EDITME: cover title for") if word in subject + text]

@@ -5,7 +5,8 @@ import re
 
 from mhp.check import trailers
 from mhp.check.model import Finding, Job, Report, Status
-from mhp.check.series import header, recipients
+from mhp.check.series import recipients
+from mhp.mails import header
 from mhp.run import check as checked
 
 _LINE = re.compile(r"^(?P<who>.*?)(?: \((?P<role>[^()]*(?:\([^()]*\)[^()]*)*)\))?$")

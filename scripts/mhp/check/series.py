@@ -7,7 +7,6 @@ All is worked out in the object store of the prepared tree's repository; no work
 import hashlib
 import re
 from dataclasses import dataclass, replace
-from email import message_from_bytes
 from email.message import Message
 from email.utils import getaddresses
 from functools import cached_property
@@ -20,8 +19,6 @@ from mhp.patches import Mail
 from mhp.state import State
 from mhp.tree import PreparedTree, read_state
 
-_HEAD_BYTES = 65536
-_VERSION = re.compile(r"\[[^]]*\bPATCH\b[^]]*?\bv(\d+)\b", re.IGNORECASE)
 _DIFF_STARTS = re.compile(rb"^(?:diff --git |--- \S)", re.MULTILINE)
 
 
@@ -47,7 +44,7 @@ class Patch:
     @cached_property
     def head(self) -> Message:
         """The mail's header; empty for a bare diff."""
-        return header(self.raw)
+        return mails.header(self.raw)
 
     @property
     def subject(self) -> str:
@@ -74,7 +71,7 @@ class Patch:
     @property
     def version(self) -> int:
         """The n of [PATCH vn]; 1 when there is none."""
-        return mail_version(self.head)
+        return mails.tag_of(mails.subject_of(self.raw)).version
 
 
 @dataclass(frozen=True)
@@ -112,18 +109,6 @@ class Series:
         return [self.base, *(patch.after for patch in self.patches if patch.after)][-1]
 
 
-def header(raw: bytes) -> Message:
-    """The header of a mail that may be anything."""
-    head = re.split(rb"\r?\n\r?\n", raw, maxsplit=1)[0][:_HEAD_BYTES]
-    return message_from_bytes(head + b"\n\n")
-
-
-def mail_version(head: Message) -> int:
-    """The n of [PATCH vn] in a mail's subject; 1 when there is none."""
-    found = _VERSION.search(str(head.get("Subject", "")))
-    return int(found[1][:4]) if found else 1
-
-
 def recipients(head: Message) -> set[str]:
     """The addresses of To and Cc, in small letters."""
     fields = [str(value) for name in ("To", "Cc") for value in head.get_all(name, [])]
@@ -144,8 +129,8 @@ def read(tree: PreparedTree, what: str | None, kdir: Path | None) -> Series:
     if not Path(name).exists():
         base = _bottom(git, name, kdir)
     series = Series(name, tuple(_read_patch(git, number, mail, data)
-                                for number, (mail, data) in enumerate(found, start=1)),
-                    base, mails.cover(git, name), _coverless(name), _has_history(git, base))
+                                for number, (mail, data) in enumerate(found.patches, start=1)),
+                    base, found.cover, _coverless(name), _has_history(git, base))
     return replace(series, patches=_applied(git, series))
 
 
@@ -154,6 +139,7 @@ def read_single(tree: PreparedTree, data: bytes) -> Series:
     git, known = tree.git, read_state(tree)
     if len(data) > patches.MAX_PATCH_BYTES:
         raise MhpError(Exit.USAGE, f"the mail is larger than {patches.MAX_PATCH_BYTES >> 20} MiB")
+    data = mails.decoded(git, data, "the mail on standard input")
     mail = patches.read_mail(git, data, "the mail on standard input")
     history = _has_history(git, known.base)
     if not mail.diff.strip() or not _DIFF_STARTS.search(mail.diff):
