@@ -441,3 +441,9 @@ def test_table_has_a_line_for_each_check_that_ended(capsys: pytest.CaptureFixtur
     shown.listener.end(replace(outcome(Status.FAIL)[0], patch=None))
     err = capsys.readouterr().err
     assert err.startswith("fail  sample") and "\x1b" not in err
+
+
+def test_reason_of_several_lines_takes_one_line_of_the_table() -> None:
+    found = [replace(one, report=Report(skipped="the base is broken\nwhy")) for one in outcome(Status.SKIP)]
+    assert table.summary(found).splitlines() == ["the base is broken"]
+    assert "why" in "\n".join(table.skipped(found))

@@ -11,6 +11,8 @@ from small_world import World
 from mhp.check import checkpatch, series
 from mhp.check.model import Job
 from mhp.check.once import Once
+from mhp.check.store import Store
+from mhp.exits import Exit, MhpError
 from mhp.tree import using
 
 FAKE = """\
@@ -89,3 +91,37 @@ def test_work_that_several_want_is_done_once() -> None:
     for thread in threads:
         thread.join()
     assert made == [1] and once.get("other", make) == 2
+
+
+def test_work_that_failed_is_not_tried_by_each_who_asks() -> None:
+    once: Once[int] = Once()
+    tried: list[int] = []
+
+    def make() -> int:
+        tried.append(1)
+        raise MhpError(Exit.TIMEOUT, "after minutes")
+
+    for _ in range(3):
+        with pytest.raises(MhpError, match="after minutes"):
+            once.get("name", make)
+    assert tried == [1]
+
+
+def test_store_is_written_and_tidied_by_several_at_once(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            for number in range(300):
+                store.put("same", {"number": number})
+                store.prune()
+        except BaseException as err:  # pylint: disable=broad-exception-caught
+            failed.append(err)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed and store.get("same") == {"number": 299}

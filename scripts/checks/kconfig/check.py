@@ -10,6 +10,10 @@ _IN_KCONFIG = re.compile(r"^\s*(?:depends on|select|imply|visible if|if|default\
 _SYMBOL = re.compile(r"\b[A-Z][A-Z0-9_]*[A-Z0-9]\b")
 _DEFINED = re.compile(r"^\s*(?:menu)?config\s+([A-Za-z0-9_]+)\s*$")
 _FILES = re.compile(r"(?:^|/)(?:Kconfig[^/]*|Makefile[^/]*|Kbuild)$|\.(?:c|h|S|lds|rst|config)$")
+# CONFIG_X_MODULE is defined where X is m.
+_MODULE = "_MODULE"
+# Configured by makefiles of its own.
+_OWN = "tools/"
 _SHOWN = 10
 
 
@@ -18,9 +22,9 @@ def check(job: Job) -> Report:
     used, gone = _changed(job)
     if not used and not gone:
         return Report(summary="no configuration symbol in its lines")
-    defined = _definitions(job, used | gone)
+    defined = _definitions(job, used | gone | {name.removesuffix(_MODULE) for name in used})
     findings = [Finding(Status.FAIL, f"CONFIG_{name} is used, but no Kconfig file defines it")
-                for name in sorted(used - defined)]
+                for name in sorted(used - defined) if name.removesuffix(_MODULE) not in defined]
     for name in sorted(gone - defined):
         left = job.git.run("grep", "-l", "-w", "-F", f"CONFIG_{name}", job.one.after or "", "--", "*.c", "*.h",
                            "*Makefile", "*Kbuild", "*.S").text.splitlines()
@@ -52,7 +56,7 @@ def _changed(job: Job) -> tuple[set[str], set[str]]:
     for line in job.one.diff.decode(errors="replace").splitlines():
         if line.startswith("+++ "):
             name = line[4:].split("\t")[0].partition("/")[2]
-        elif line.startswith("+") and _FILES.search(name):
+        elif line.startswith("+") and _FILES.search(name) and not name.startswith(_OWN):
             used |= set(_USED.findall(line))
             inside = _IN_KCONFIG.match(line[1:]) if "Kconfig" in name else None
             if inside:

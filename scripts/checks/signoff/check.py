@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Who signed off: the author first, whoever sends it last, each co-author right after being named."""
 
+from collections import Counter
 from email.utils import parseaddr
 
 from mhp.check import checkpatch, trailers
@@ -18,8 +19,8 @@ def check(job: Job) -> Report:
     findings = list(checkpatch.messages(job, only=checkpatch.SIGNOFF))
     author = parseaddr(patch.mail.author or "")[1].lower()
     if signed and author and author in [one.address for one in signed]:
-        before = [one for one in signed[:[one.address for one in signed].index(author)]
-                  if not _developed(found, one.address)]
+        developed = {one.address for one in found if one.name == "Co-developed-by"}
+        before = [one for one in signed[:[one.address for one in signed].index(author)] if one.address not in developed]
         if before:
             findings.append(Finding(Status.WARN, f"{before[0].address} signed off before the author",
                                     details="the chain tells who handed the patch to whom, from the author on"))
@@ -27,16 +28,11 @@ def check(job: Job) -> Report:
     if signed and sender and author and sender != author and signed[-1].address != sender:
         findings.append(Finding(Status.WARN, f"{sender} sends it, but is not the last to sign off",
                                 details=str(signed[-1])))
-    findings += [Finding(Status.WARN, f"there twice: {trailer}") for number, trailer in enumerate(found)
-                 if trailer in found[:number] or (trailer.name, trailer.value) in
-                 [(one.name, one.value) for one in found[:number]]]
+    findings += [Finding(Status.WARN, f"there {'twice' if count == 2 else f'{count} times'}: {said}")
+                 for said, count in Counter(map(str, found)).items() if count > 1]
     people = [one for one in found if one.name in (_SIGNED, "Co-developed-by", *_BY_REVIEW)]
     nobody = next((one for one in people if trailers.is_placeholder(one.address)), None)
     if nobody and not findings:
         return Report(skipped=f"{nobody.address} is a placeholder, nobody's address: a person must sign off before "
                       "it is posted; the form is right")
     return Report(tuple(findings), summary=" -> ".join(one.address for one in signed))
-
-
-def _developed(found: list[trailers.Trailer], address: str) -> bool:
-    return any(one.name == "Co-developed-by" and one.address == address for one in found)

@@ -10,7 +10,8 @@ _TAG = re.compile(rb"SPDX-License-Identifier:[ \t]*(.+?)[ \t]*(?:\*/|-->)?[ \t]*
 _FIRST_LINES = 3
 _WORDS = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
 _OPERATORS = {"AND", "OR", "WITH"}
-_NO_TAG = (".patch", ".json", ".csv", ".bin", ".rst.tmpl", ".gitkeep")
+# Of other files (a defconfig, a picture, test data) many have none, and need none.
+_WITH_TAG = re.compile(r"\.(?:c|h|S|rs|s|lds|py|sh|pl|awk|rst|yaml|dtsi?|cocci|l|y)$|(?:^|/)(?:Kconfig[^/]*|Makefile[^/]*|Kbuild[^/]*)$")
 
 
 def check(job: Job) -> Report:
@@ -24,7 +25,7 @@ def check(job: Job) -> Report:
     findings = list(checkpatch.messages(job, only=checkpatch.SPDX))
     for name, entry in new.items():
         tag = _tag(blobs[entry.oid])
-        if name not in old and not tag and not name.endswith(_NO_TAG) and not findings:
+        if name not in old and not tag and _WITH_TAG.search(name) and not findings:
             findings.append(Finding(Status.FAIL, "an added file has no SPDX-License-Identifier", name))
         if name in old and not tag and _tag(blobs[old[name].oid]):
             findings.append(Finding(Status.FAIL, "its SPDX-License-Identifier is gone", name))

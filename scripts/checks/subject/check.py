@@ -10,7 +10,9 @@ from mhp.run import run
 
 _COMMITS = 60
 _TIMEOUT_SECONDS = 20
-_PREFIX = re.compile(r"^((?:[^\s:]+|[^\s:]+ [^\s:]+):(?: [^\s:]+:)*) \S")
+# "mm/slub: ", "mm: slub: ", "mm slub: " and "x86, mm: ".
+_PREFIX = re.compile(r"^([^\s:]+(?:, [^\s:]+)*(?: [^\s:]+)?:(?: [^\s:]+:)*) \S")
+_AGAIN = re.compile(r'^(?:Revert|Reapply) "(.+)"$')
 _LONGEST = 75
 
 
@@ -18,7 +20,7 @@ def check(job: Job) -> Report:
     """FAIL without a prefix, WARN for one that no earlier commit of these files has."""
     subject = job.one.subject
     findings = list(_form(subject))
-    found = _PREFIX.match(subject)
+    found = _prefix(subject)
     if not found:
         findings.append(Finding(Status.FAIL, "the subject has no prefix (\"mm/memory_hotplug: ...\")", details=subject))
         return Report(tuple(findings))
@@ -32,6 +34,12 @@ def check(job: Job) -> Report:
                                 details=f"the last {_COMMITS} use {usual}"))
     return Report(tuple(findings), summary=f"prefix \"{found[1]}\": {seen[found[1].lower()]} of the last "
                   f"{seen.total()} commits to these files")
+
+
+def _prefix(subject: str) -> re.Match[str] | None:
+    """Its prefix; of a revert that of the commit which it is about."""
+    again = _AGAIN.match(subject)
+    return _PREFIX.match(again[1] if again else subject)
 
 
 def _form(subject: str) -> list[Finding]:
@@ -53,4 +61,4 @@ def _prefixes(job: Job) -> "Counter[str]":
         if err.status != Exit.TIMEOUT:
             raise
         return Counter()
-    return Counter(found[1].lower() for line in done.text.splitlines() if (found := _PREFIX.match(line)))
+    return Counter(found[1].lower() for line in done.text.splitlines() if (found := _prefix(line)))

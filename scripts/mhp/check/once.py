@@ -5,6 +5,8 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
+from mhp.exits import MhpError
+
 Value = TypeVar("Value")
 
 
@@ -15,12 +17,19 @@ class Once(Generic[Value]):
         self._lock = threading.Lock()
         self._locks: dict[Hashable, threading.Lock] = {}
         self._values: dict[Hashable, Value] = {}
+        self._errors: dict[Hashable, MhpError] = {}
 
     def get(self, name: Hashable, make: Callable[[], Value]) -> Value:
-        """The value of that name. When make() raises, the next one who asks tries again."""
+        """The value of that name. When make() raises MhpError, all who ask get it: it may have taken minutes."""
         with self._lock:
             mine = self._locks.setdefault(name, threading.Lock())
         with mine:
+            if name in self._errors:
+                raise self._errors[name]
             if name not in self._values:
-                self._values[name] = make()
+                try:
+                    self._values[name] = make()
+                except MhpError as err:
+                    self._errors[name] = err
+                    raise
             return self._values[name]

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import shutil
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -31,14 +32,17 @@ class Store:
 
     def put(self, name: str, raw: Any) -> None:
         """Keep it. It may be lost in a crash, but is never seen half-written."""
-        fresh = self._place / f".{name}.{os.getpid()}"
+        fresh = self._place / f".{name}.{os.getpid()}.{threading.get_ident()}"
         fresh.write_text(json.dumps(raw), encoding="utf-8")
         fresh.replace(self._place / f"{name}.json")
 
     def prune(self) -> None:
-        """Remove what was not used for a month, and what killed runs left."""
+        """Remove what was not used for a month, and what killed runs left. Others may be at work here."""
         for entry in os.scandir(self._place):
-            age = time.time() - entry.stat().st_mtime
+            try:
+                age = time.time() - entry.stat().st_mtime
+            except FileNotFoundError:
+                continue
             if age > _KEEP_SECONDS or entry.name.startswith(".") and age > 3600:
                 Path(entry.path).unlink(missing_ok=True)
 

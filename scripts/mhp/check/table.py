@@ -28,17 +28,17 @@ def worst(results: Sequence[Result]) -> Status:
 
 
 def summary(results: Sequence[Result]) -> str:
-    """One line about the results of one check."""
+    """One line about the results of one check; a reason's further lines come below the table."""
     if len(results) == 1:
-        return plain(results[0].report.line)
+        return plain(results[0].report.line.partition("\n")[0])
     status = worst(results)
     counts = ", ".join(f"{sum(one.status == kind for one in results)} {kind}" for kind in reversed(_ORDER)
                        if any(one.status == kind for one in results))
     first = next(one for one in results if one.status == status)
     if status in (Status.PASS, Status.SKIP):
         reason = next((one.report.line for one in results if one.status == Status.SKIP), "")
-        return plain(f"{counts}{': ' if reason else ''}{reason}")
-    return plain(f"{counts}: patch {first.patch}: {first.report.line}")
+        return plain(f"{counts}{': ' if reason else ''}{reason}".partition("\n")[0])
+    return plain(f"{counts}: patch {first.patch}: {first.report.line}".partition("\n")[0])
 
 
 def counted(results: Sequence[Result]) -> str:
