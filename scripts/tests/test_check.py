@@ -380,6 +380,27 @@ def test_commit_behind_a_shallow_history_is_not_said_to_be_missing(world: World,
     assert cache.key(check, job) != complete
 
 
+def test_commit_that_a_fetch_brings_is_looked_for_again(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpatch, "messages", lambda _job, only: ())
+    world.mm_patch(1)
+    git(world.kernel, "commit", "-q", "--allow-empty", "-m", "mm: one more")
+    other = world.tmp / "other"
+    git(world.tmp, "clone", "-q", str(world.kernel), str(other))
+    git(other, "commit", "-q", "--allow-empty", "-m", "mm: old")
+    oid = git(other, "rev-parse", "HEAD")
+    tree = world.prepare()
+    file = world.patches / "0001-mm-change-1.patch"
+    file.write_text(file.read_text().replace("\n---\n", f'\n\nFixes: {oid[:12]} ("mm: old")\n---\n', 1))
+    found = series.read(tree, None, None)
+    job = Job(found, found.patches[0], tree, tmp_path)
+    check = next(check for check in registry.all_checks() if check.name == "fixes")
+    before = cache.key(check, job)
+    assert check.program(job).status == Status.FAIL
+    git(world.kernel, "fetch", "-q", str(other))
+    assert cache.key(check, job) != before
+    assert "not among those below the base" in check.program(job).line
+
+
 def test_two_mails_of_one_subject_are_two_patches(world: World, tmp_path: Path) -> None:
     world.mm_patch(1)
     world.mm_patch(2)

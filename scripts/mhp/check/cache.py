@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from mhp import paths
-from mhp.check import bases, guests, kernels, prefixes
+from mhp.check import bases, guests, kernels, prefixes, trailers
 from mhp.check.model import Check, Job, Report, from_json, to_json
 from mhp.check.store import Store, file_hash, program_identity
 
@@ -94,7 +94,8 @@ _DEPENDS: dict[str, Callable[[Job], list[str]]] = {
     "mails": _mails,
     "files": _files,
     "before": _before,
-    "history": lambda job: [job.series.base, str(job.series.history), file_hash(job.git.gitdir / "shallow")],
+    "history": lambda job: [job.series.base, str(job.series.history), file_hash(job.git.gitdir / "shallow"),
+                            *trailers.commits(job.git, job.one.mail.message)],
     "previous": _previous,
     "kernels": lambda _job: [one for kind in ("arch", "toggle", "debug") for kernel in kernels.kernels(kind)
                              for one in (kernel.name, kernel.id, program_identity(kernel.make[1].split()[-1].split("=")[-1]))],

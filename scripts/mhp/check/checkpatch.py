@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mhp import run
+from mhp.check import trailers
 from mhp.check.model import Finding, Job, Status
 from mhp.check.once import Once
 from mhp.check.series import Patch
@@ -93,7 +94,8 @@ def _of_group(job: Job, group: Sequence[Patch]) -> dict[int, _Messages]:
     store = Store(job.tree.build / _PLACE)
     tools = [_FORMAT, job.series.base, program_identity("perl"), str(_DICTIONARY), file_hash(_DICTIONARY),
              *(file_hash(job.tree.path / name) for name in _TOOLS), file_hash(Path(__file__))]
-    names = {patch.number: hashlib.sha256(" ".join([*tools, _hash(patch)]).encode()).hexdigest() for patch in group}
+    names = {patch.number: hashlib.sha256(" ".join([*tools, _hash(patch), *trailers.commits(job.git, patch.mail.message)])
+                                          .encode()).hexdigest() for patch in group}
     found = {} if job.fresh else {number: kept for number, name in names.items()
                                   if (kept := _from_json(store.get(name))) is not None}
     todo = [patch for patch in group if patch.number not in found]
