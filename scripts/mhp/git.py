@@ -15,7 +15,7 @@ from mhp.exits import Exit
 
 # Nothing of these may run or change what git does for us, whoever wrote the repository's config.
 _SETTINGS = ("core.hooksPath=/dev/null", "core.fsmonitor=false", "safe.directory=*",
-             "core.quotePath=false", "gc.auto=0", "maintenance.auto=false", "advice.detachedHead=false")
+             "core.excludesFile=/dev/null", "core.attributesFile=/dev/null", "core.quotePath=false", "gc.auto=0", "maintenance.auto=false", "advice.detachedHead=false")
 
 # Paths that are given to one command; the kernel limits the length of a command line.
 ARGUMENTS = 1000
@@ -28,7 +28,7 @@ def clean_environment() -> dict[str, str]:
     """Our environment without the user's git settings, GIT_* variables and language."""
     env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     env.update(LC_ALL="C.UTF-8", LANGUAGE="", GIT_CONFIG_NOSYSTEM="1", GIT_CONFIG_GLOBAL="/dev/null",
-               GIT_OPTIONAL_LOCKS="0", GIT_TERMINAL_PROMPT="0", GIT_NO_LAZY_FETCH="1")
+               GIT_ATTR_NOSYSTEM="1", GIT_OPTIONAL_LOCKS="0", GIT_TERMINAL_PROMPT="0", GIT_NO_LAZY_FETCH="1")
     return env
 
 

@@ -129,7 +129,7 @@ def current(tree: UserTree, git: Git, place: Path) -> str:
     with locked(place):
         # Without git their files are objects of our repository, and the index is worth nothing without it.
         index = place / _INDEX if tree.gitdir else git.gitdir / _UNPACKED_INDEX
-        index.with_name(f"{_INDEX}.lock").unlink(missing_ok=True)
+        index.with_name(f"{index.name}.lock").unlink(missing_ok=True)
         ours = Git(git.gitdir, worktree=tree.path, index=index)
         if tree.gitdir is None:
             return ignores.tidy(git, _whole_directory(tree, ours))

@@ -28,16 +28,20 @@ def loop(options: Options, once: Callable[[], int]) -> int:
     """
     if shutil.which("inotifywait") is None:
         raise MhpError(Exit.MISSING_TOOL, "--watch needs inotifywait: `make setup` installs it (inotify-tools)")
+    watched: list[Path] = []
     while True:
         seen = _state(options)
         start = time.monotonic()
         try:
             once()
-        except MhpError as err:
+        except BrokenPipeError:  # nobody reads any more
+            raise
+        except (MhpError, OSError) as err:
             say(f"kunit.py: {err}")
         say(f"--- {time.monotonic() - start:.1f} s; waiting for the next save, Ctrl-C ends ---")
         while _state(options) == seen:
-            _wait(options, seen)
+            watched = _watched(options, watched)
+            _wait(options, seen, watched)
 
 
 def _state(options: Options) -> object:
@@ -45,7 +49,7 @@ def _state(options: Options) -> object:
     try:
         tree = options.prepare()
         return building.key(Job(options, tree, upstream.build_dir(options, tree)))
-    except MhpError as err:
+    except (MhpError, OSError) as err:
         return str(err)
 
 
@@ -56,17 +60,28 @@ def directories(top: Path, tree: PreparedTree) -> list[Path]:
     return sorted(path for path in wanted if path.is_dir())
 
 
-def _wait(options: Options, seen: object) -> None:
-    """Until a file may have been saved."""
+def _watched(options: Options, before: list[Path]) -> list[Path]:
+    """The directories where a save may change what a run is made from; while the kernel cannot be used, those of `before`."""
+    kdir = [options.kdir.absolute()] if options.kdir else []
     try:
-        tree = options.prepare()
-    except MhpError:  # the run has told it; what ends it is a save, too
-        tree = existing(options.kdir)
-    watched = [paths.REPO]
-    for top in (paths.KUNIT, paths.ARCH_SHIMS, paths.MM_PATCHES):
-        watched += [top, *(path for path in top.rglob("*") if path.is_dir())]
-    for kernel in [tree.path, *([options.kdir.absolute()] if options.kdir else [])]:
-        watched += directories(kernel, tree)
+        found = [paths.REPO]
+        for top in (paths.KUNIT, paths.ARCH_SHIMS, paths.MM_PATCHES):
+            found += [top, *(path for path in top.rglob("*") if path.is_dir())]
+        try:
+            tree = options.prepare()
+        except MhpError:  # the run has told it; what ends it is a save, too
+            tree = existing(options.kdir)
+        for kernel in [tree.path, *kdir]:
+            found += directories(kernel, tree)
+        job = Job(options, tree, upstream.build_dir(options, tree))
+        asked = [*job.kunitconfigs, *([Path(options.seen.qemu_config)] if options.seen.qemu_config else [])]
+        return [*found, *{path.absolute().parent for path in asked}]
+    except (MhpError, OSError):
+        return before or [paths.REPO, *kdir]
+
+
+def _wait(options: Options, seen: object, watched: list[Path]) -> None:
+    """Until a file may have been saved."""
     start = time.monotonic()
     checked = False
 
@@ -79,7 +94,7 @@ def _wait(options: Options, seen: object) -> None:
 
     with upstream.guest_directory() as scratch:
         listing = scratch / "watched"
-        listing.write_text("".join(f"{path}\n" for path in watched), encoding="utf-8", errors="surrogateescape")
+        listing.write_text("".join(f"{path}\n" for path in watched if path.is_dir()), encoding="utf-8", errors="surrogateescape")
         ended = guard.supervise(["inotifywait", "-qq", "-e", _EVENTS, "--fromfile", str(listing)],
                                 watch=saved_meanwhile, remove=scratch)
     if ended.status and not ended.stopped:

@@ -80,8 +80,8 @@ def prepare_move(git: Git, old: str, new: str) -> None:
 def move(git: Git, old: str, new: str) -> None:
     """Take HEAD, index and files from `old` (what HEAD holds) to commit `new`, after prepare_move().
 
-    When git still refuses, MhpError(UNEXPORTED) is raised and nothing is changed; on a full disk
-    MhpError(INTERNAL), and repair() puts right what was begun.
+    When git still refuses, MhpError(UNEXPORTED) is raised and nothing is changed; when it fails on the way, as
+    on a full disk, MhpError(INTERNAL), and repair() puts right what was begun.
     """
     head = git.text("rev-parse", "HEAD")
     done = git.run("read-tree", "-m", "-u", "--no-recurse-submodules", old, new)
@@ -168,15 +168,17 @@ def _settle(git: Git, old: str, changes: Changes) -> None:
         git.check("update-index", "-z", "--add", "--stdin", input=_joined(present))
 
 
+# What git says before it touches anything; whatever else it says, some files may be written.
+_REFUSAL = re.compile(r"not uptodate|would be (?:overwritten|removed)|would lose untracked")
 _ADVICE = ("Keep them: commit them there, then `scripts/series refresh`. "
            "Drop them: `scripts/series apply --discard` (a copy is kept)")
 
 
 def _refused(git: Git, said: str) -> MhpError:
-    full = "No space left" in said
-    return MhpError(Exit.INTERNAL if full else Exit.UNEXPORTED,
+    refused = _REFUSAL.search(said)
+    return MhpError(Exit.UNEXPORTED if refused else Exit.INTERNAL,
                     f"{git.worktree}: the prepared tree could not be brought up to date:\n{said}\n"
-                    + ("Free some space and run again" if full else _ADVICE))
+                    + (_ADVICE if refused else "Run again, which puts it right; on a full disk free some space before"))
 
 
 def _path(pair: tuple[Entry | None, Entry | None]) -> str:

@@ -162,7 +162,9 @@ def test_users_git_at_work_stops(world: World) -> None:
     world.prepare()
 
 
-def test_full_disk_is_repaired(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("said", [b"fatal: unable to write new index file: No space left on device",
+                                  b"error: unable to write file mm/mhp_kunit/first_kunit.c"])
+def test_full_disk_is_repaired(world: World, monkeypatch: pytest.MonkeyPatch, said: bytes) -> None:
     """The move stops half-way with an error, as on a full disk; there is space the next time."""
     world.prepare()
     write(world.kunit, {"first_kunit.c": "int changed;\n"})
@@ -171,13 +173,14 @@ def test_full_disk_is_repaired(world: World, monkeypatch: pytest.MonkeyPatch) ->
     def full(self: git_module.Git, *args: Arg, **more: Any) -> Result:
         if args[:3] == ("read-tree", "-m", "-u"):
             write(world.linux, {"mm/mhp_kunit/first_kunit.c": "int ch"})
-            return Result((), 128, b"", b"fatal: unable to write new index file: No space left on device")
+            return Result((), 128, b"", said)
         return real(self, *args, **more)
 
     with monkeypatch.context() as patched:
         patched.setattr(git_module.Git, "run", full)
-        with pytest.raises(MhpError, match="Free some space"):
+        with pytest.raises(MhpError, match="free some space") as caught:
             world.prepare()
+        assert caught.value.status == Exit.INTERNAL
     world.prepare()
     assert world.read("mm/mhp_kunit/first_kunit.c") == "int changed;\n"
     clean_and_complete(world)

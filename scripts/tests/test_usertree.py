@@ -264,3 +264,30 @@ def test_two_trees_do_not_disturb_each_other(world: World) -> None:
     assert first.path != second.path
     assert "return 3;" in (first.path / "mm/page_alloc.c").read_text(encoding="utf-8")
     assert "return 33;" in (second.path / "mm/page_alloc.c").read_text(encoding="utf-8")
+
+
+def test_ignores_and_attributes_of_the_user_do_not_count(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(world.tmp, {"home/.config/git/ignore": "lib/\n", "home/.config/git/attributes": "*.c text eol=crlf\n"})
+    monkeypatch.setenv("HOME", str(world.tmp / "home"))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    write(world.kernel, {"lib/string.c": "int string;\n"})
+    without_git(world)
+    world.prepare()
+    assert world.read("lib/string.c") == "int string;\n"
+    assert b"\r" not in (world.linux / "mm/page_alloc.c").read_bytes()
+
+
+def test_lock_that_a_killed_run_left_of_an_unpacked_tree(world: World) -> None:
+    """It goes; one of the user's git in the prepared tree is not ours to remove."""
+    without_git(world)
+    world.prepare()
+    left, theirs = world.linux / ".git/mhp-theirs.index.lock", world.linux / ".git/index.lock"
+    left.touch()
+    theirs.touch()
+    edit(world.kernel / "mm/page_alloc.c", "return 3;", "return 33;")
+    with pytest.raises(MhpError, match="index.lock") as caught:
+        world.prepare()
+    assert caught.value.status == Exit.BUSY and theirs.exists() and not left.exists()
+    theirs.unlink()
+    world.prepare()
+    assert "return 33;" in world.read("mm/page_alloc.c")

@@ -111,3 +111,45 @@ def test_watch_needs_inotifywait(world: World, monkeypatch: pytest.MonkeyPatch) 
 def test_watch_goes_with_run() -> None:
     with pytest.raises(MhpError, match="--watch goes with run"):
         options.parse(["exec", "--watch"])
+
+
+def test_kernel_that_is_gone_for_a_while_is_no_end(world: World) -> None:
+    """As during a checkout, or when an editor renames; a full disk is no end either."""
+    found = options.parse(["run", "--watch", "--kdir", str(world.kernel)])
+    makefile, away = world.kernel / "Makefile", world.tmp / "Makefile"
+    runs: list[str] = []
+
+    def once() -> int:
+        try:
+            found.prepare()
+            runs.append("right")
+        except MhpError:
+            runs.append("refused")
+            _later(1.5, lambda: away.rename(makefile))
+            raise
+        if len(runs) == 1:
+            makefile.rename(away)
+            raise OSError(28, "No space left on device")
+        raise Enough
+
+    with pytest.raises(Enough):
+        watch.loop(found, once)
+    assert runs == ["right", "refused", "right"]
+
+
+def test_save_of_a_configuration_elsewhere_is_a_run(world: World) -> None:
+    config = world.tmp / "elsewhere/my.config"
+    config.parent.mkdir()
+    config.write_text("CONFIG_KUNIT=y\n")
+    found = options.parse(["run", "--watch", "--kdir", str(world.kernel), f"--kunitconfig={config}"])
+    runs: list[int] = []
+
+    def once() -> int:
+        runs.append(1)
+        if len(runs) == 2:
+            raise Enough
+        _later(1.5, lambda: config.write_text("CONFIG_KUNIT=y\nCONFIG_X=y\n"))
+        return 0
+
+    with pytest.raises(Enough):
+        watch.loop(found, once)
