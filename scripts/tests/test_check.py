@@ -81,6 +81,15 @@ def test_range_stands_on_its_own_first_commit(world: World, tree: PreparedTree) 
     assert found.patches[0].paths == ("mm/Kconfig",)
 
 
+def test_file_that_moves_is_known_by_both_names(world: World, tree: PreparedTree) -> None:
+    git(world.kernel, "mv", "mm/page_alloc.c", "mm/pages.c")
+    (world.kernel / "mm/page_alloc_new.c").write_text("/* rename from a.c */\n")
+    git(world.kernel, "add", "-A")
+    git(world.kernel, "commit", "-q", "-m", "mm: move\n\nrename from mm/a.c\nrename to mm/b.c")
+    (patch,) = series.read(tree, "HEAD^..HEAD", world.kernel).patches
+    assert patch.renamed == {"mm/pages.c": "mm/page_alloc.c"} and not read(tree).patches[0].renamed
+
+
 def test_mbox_with_cover_letter(world: World, tree: PreparedTree) -> None:
     mails = [file.read_text() for file in sorted(world.patches.glob("*.patch"))]
     cover = mails[0].partition("---\n")[0].replace("[PATCH] mm: change 1", "[PATCH v2 0/3] mm: all")

@@ -5,6 +5,7 @@ All is worked out in the object store of the prepared tree's repository; no work
 """
 
 import hashlib
+import os
 import re
 from dataclasses import dataclass, replace
 from email.message import Message
@@ -20,6 +21,7 @@ from mhp.state import State
 from mhp.tree import PreparedTree, read_state
 
 _DIFF_STARTS = re.compile(rb"^(?:diff --git |--- \S)", re.MULTILINE)
+_RENAME = re.compile(rb"^rename from ([^\"\n].*)\nrename to ([^\"\n].*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,11 @@ class Patch:
         """The diff alone."""
         start = _DIFF_STARTS.search(self.mail.diff)
         return self.mail.diff[start.start():] if start else b""
+
+    @property
+    def renamed(self) -> dict[str, str]:
+        """New name to old name of each file that the diff moves."""
+        return {os.fsdecode(new): os.fsdecode(old) for old, new in _RENAME.findall(self.diff)}
 
     @property
     def version(self) -> int:
