@@ -259,14 +259,35 @@ def test_only_what_is_new_is_the_patch_s_fault(job: Job, monkeypatch: pytest.Mon
     assert status != Status.WARN or [finding.where for finding in report.findings] == ["mm/memory_hotplug.c:9"]
 
 
-def test_base_that_cannot_be_configured_is_broken(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_args: object) -> None:
-        raise MhpError(Exit.BROKEN_BASE, "no .config")
+@pytest.mark.parametrize("at_base, broken, said", [
+    (Built((), False), False, "an earlier patch of the series broke it"), (Built((), True, "error"), True, "the base is broken")])
+def test_what_an_earlier_patch_broke_is_not_the_base_s_fault(job: Job, monkeypatch: pytest.MonkeyPatch, at_base: Built,
+                                                             broken: bool, said: str) -> None:
+    fake(monkeypatch, job, Built((), True, "error"), Built((), True, "error"))
+    objects = build.objects
+    monkeypatch.setattr(build, "objects", lambda one, there, commit, names, *words: (
+        {kernel.name: dict.fromkeys(names, at_base) for kernel in there} if commit == "base"
+        else objects(one, there, commit, names, *words)))
+    report = new_messages.report(replace(job, series=replace(job.series, base="base")), [kernels.one("x86_64")])
+    assert (report.status, report.broken) == (Status.SKIP, broken) and said in report.line
 
-    monkeypatch.setattr(build, "objects", broken)
-    monkeypatch.setattr(kernels.Kernel, "missing", "")
-    report = new_messages.report(job, [kernels.one("x86_64")])
-    assert report.broken and report.status == Status.SKIP and "no .config" in report.line
+
+@pytest.mark.parametrize("fails, status", [("base", Exit.BROKEN_BASE), ("before", Exit.NOTHING_RAN), ("after", Exit.BUILD_FAILED)])
+def test_kernel_that_cannot_be_configured_is_the_first_commit_s_fault(job: Job, world: World, monkeypatch: pytest.MonkeyPatch,
+                                                                      fails: str, status: Exit) -> None:
+    world.patch(world.patches, "0002-b.patch", {"mm/page_alloc.c": ("return 3;", "return 4;")}, "mm: b")
+    found = series.read(job.tree, None, None)
+    second = replace(job, series=found, patch=found.patches[1])
+    commits = [found.base, second.one.before, second.one.after]
+    bad = commits[["base", "before", "after"].index(fails):]
+
+    def make(_job: Job, path: Path, calls: Sequence[object]) -> list[tuple[str, int]]:
+        return [("no .config", int(Git(path / ".git", worktree=path).resolve("HEAD") in bad))] * len(calls)
+
+    monkeypatch.setattr(build, "_make", make)
+    with pytest.raises(MhpError, match="no .config") as raised:
+        build.taken_in(second, [kernels.one("um")], commits[2] or "", "mm/page_alloc.c")
+    assert raised.value.status == status
 
 
 def test_work_tree_moves_between_commits_and_is_mended(job: Job, world: World) -> None:

@@ -145,7 +145,8 @@ def objects(job: Job, kernels: Sequence[Kernel], commit: str, names: Sequence[st
 
     What a configuration leaves out is left out. words: further words for make (W=1, C=1). suffix: ".i"
     for the preprocessed file. anew: what is remembered does not count, so that the objects are
-    there. Raises MhpError(BROKEN_BASE) when a kernel cannot be configured.
+    there. Raises MhpError when a kernel cannot be configured: BROKEN_BASE for the base's fault, NOTHING_RAN for that of
+    an earlier patch of the series, BUILD_FAILED for that of the patch.
 
     A make takes seconds before it compiles anything, so there is one for all files of a kernel.
     """
@@ -182,6 +183,13 @@ def objects(job: Job, kernels: Sequence[Kernel], commit: str, names: Sequence[st
             _memory.known[kernel.name, commit, name, mode] = Built(messages, not made.exists(), output, frozenset(left))
     return {kernel.name: {name: _memory.known[kernel.name, commit, name, mode] for name in mine}
             for kernel, mine in wanted.items()}
+
+
+def fails(job: Job, kernel: Kernel, commit: str, name: str, *words: str) -> bool:
+    """Whether a file does not compile at a commit; the work tree stays where it is when that is known."""
+    built = _memory.known.get((kernel.name, commit, name, " ".join([*words, ".o"])))
+    built = built or objects(job, [kernel], commit, [name], *words)[kernel.name].get(name)
+    return built is not None and built.failed
 
 
 def kept(job: Job, kernel: Kernel, commit: str, names: Sequence[str], more: Sequence[str] = ()) -> dict[str, Path]:
@@ -283,19 +291,34 @@ def _configure(job: Job, kernel: Kernel, path: Path, build: Path) -> None:
     stamp = build / _STAMP
     if stamp.exists() and stamp.read_text(encoding="utf-8") == kernel.id:
         if _brings_options(job) and _memory.config_of.get(build) != _memory.at[path]:
-            ((output, status),) = _make(job, path, [(kernel, ["olddefconfig"])])
-            if status:
-                at_fault = Exit.BROKEN_BASE if _memory.at[path] == job.one.before else Exit.BUILD_FAILED
-                raise MhpError(at_fault, f"{kernel.name} cannot be configured:\n{output[-2000:]}")
+            _make_config(job, kernel, path, ["olddefconfig"])
             _memory.config_of[build] = _memory.at[path]
         return
     build.mkdir(parents=True, exist_ok=True)
     fragment = job.scratch / f"{kernel.name}.config"
     fragment.write_text("".join(f"CONFIG_{option}\n" for option in kernel.options), encoding="utf-8")
-    ((output, status),) = _make(job, path, [(kernel, [f"KCONFIG_ALLCONFIG={fragment}", "allnoconfig"])])
-    if status:
-        raise MhpError(Exit.BROKEN_BASE, f"{kernel.name} cannot be configured:\n{output[-2000:]}")
+    _make_config(job, kernel, path, [f"KCONFIG_ALLCONFIG={fragment}", "allnoconfig"])
     stamp.write_text(kernel.id, encoding="utf-8")
+
+
+def _make_config(job: Job, kernel: Kernel, path: Path, words: Sequence[str]) -> None:
+    """Raises MhpError when that fails; at fault is the first commit, from the base on, with which it does."""
+    commit = _memory.at[path]
+    ((output, status),) = _make(job, path, [(kernel, words)])
+    if not status:
+        return
+    build = build_dir(job.tree, kernel)
+    (build / _STAMP).unlink(missing_ok=True)
+    _memory.config_of.pop(build, None)
+    before = job.patch.before if job.patch else None
+    at_fault = next(one for one in (job.series.base, before, commit)
+                    if one and (one == commit or _make(job, checkout(job.tree, one), [(kernel, words)])[0][1]))
+    said = f"{kernel.name} cannot be configured:\n{output[-2000:]}"
+    if at_fault == job.series.base:
+        raise MhpError(Exit.BROKEN_BASE, said)
+    if at_fault == before:
+        raise MhpError(Exit.NOTHING_RAN, f"an earlier patch of the series broke it: {said}")
+    raise MhpError(Exit.BUILD_FAILED, said)
 
 
 def _brings_options(job: Job) -> bool:

@@ -8,16 +8,18 @@ from mhp.check import build, compare
 from mhp.check.compare import Message
 from mhp.check.kernels import Kernel
 from mhp.check.model import Finding, Job, Report, Status
-from mhp.exits import Exit, MhpError
 
 _OUTPUT_LINES = 15
+_BASE = "the base is broken"
+_EARLIER = "an earlier patch of the series broke it"
 
 
 def report(job: Job, kernels: Sequence[Kernel], *words: str,
            keep: Callable[[Message], bool] = lambda _message: True) -> Report:
     """Compile before and after in each kernel; FAIL for what does not compile any more, WARN for a new message.
 
-    A file that the base already does not compile is told in the notes, and says nothing of the patch.
+    A file that does not compile without the patch is told, and says nothing of it: the base is broken, or an earlier
+    patch of the series broke it.
     """
     patch = job.one
     assert patch.before and patch.after
@@ -27,28 +29,32 @@ def report(job: Job, kernels: Sequence[Kernel], *words: str,
     findings: list[Finding] = []
     notes = [kernel.missing for kernel in kernels if kernel.missing]
     there = [kernel for kernel in kernels if not kernel.missing]
-    try:
-        before = build.objects(job, there, patch.before, names, *words)
-        after = build.objects(job, there, patch.after, [*names, *build.later(job, names)], *words)
-    except MhpError as err:
-        if err.status != Exit.BROKEN_BASE:
-            raise
-        return Report(skipped=f"the base is broken: {err}", broken=True)
-    done, broken = [], False
+    before = build.objects(job, there, patch.before, names, *words)
+    after = build.objects(job, there, patch.after, [*names, *build.later(job, names)], *words)
+    done: list[str] = []
+    unknown: dict[str, str] = {}
     for kernel in there:
         old = before[kernel.name]
         new = {name: built for name, built in after[kernel.name].items() if name in names}
-        here = [name for name, built in old.items() if built.failed]
-        notes += [f"{kernel.name}: the base is broken: {name} does not compile without the patch:\n"
-                  + _tail(old[name].output) for name in here]
-        broken = broken or bool(here)
+        here = {name: _at_fault(job, kernel, name, *words) for name, built in old.items() if built.failed}
+        unknown.update(here)
+        notes += [f"{kernel.name}: {fault}: {name} does not compile without the patch:\n{_tail(old[name].output)}"
+                  for name, fault in here.items()]
         findings += _compare(kernel, old, {name: one for name, one in new.items() if name not in here}, keep)
         notes += [f"{kernel.name}: {len(set(new) - set(here))} of {len(names)} files compiled"]
         done += [kernel.name] if set(new) - set(here) else []
+    broken = _BASE in unknown.values()
     if not done and not findings:
         return Report(skipped="; ".join(note.splitlines()[0] for note in notes) or "nothing was compiled",
                       notes=tuple(notes), broken=broken)
-    return Report(tuple(findings), summary=f"nothing new with {', '.join(done)}", notes=tuple(notes), broken=broken)
+    summary = "; ".join([f"nothing new with {', '.join(done)}", *(f"{fault}: {name}" for name, fault in unknown.items())])
+    return Report(tuple(findings), summary=summary, notes=tuple(notes), broken=broken)
+
+
+def _at_fault(job: Job, kernel: Kernel, name: str, *words: str) -> str:
+    """What broke a file that does not compile without the patch."""
+    base = job.series.base
+    return _BASE if job.one.before == base or build.fails(job, kernel, base, name, *words) else _EARLIER
 
 
 def _compare(kernel: Kernel, before: dict[str, build.Built], after: dict[str, build.Built],

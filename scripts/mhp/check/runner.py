@@ -125,7 +125,7 @@ class Runner:
                 raise
             if err.status == Exit.BROKEN_BASE:
                 return Report(skipped=f"the base is broken: {err}", broken=True), time.monotonic() - start, False
-            if err.status == Exit.MISSING_TOOL:
+            if err.status in (Exit.MISSING_TOOL, Exit.NOTHING_RAN):
                 return Report(skipped=str(err)), time.monotonic() - start, False
             broken = Finding(Status.FAIL, f"the check could not be carried out ({err.status.name})", details=str(err))
             return Report((broken,)), time.monotonic() - start, False
