@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from small_world import World, git
 
-from mhp.check import build, compare, kernels, new_messages, regions, registry, runner, series
+from mhp.check import build, compare, kernels, makefiles, new_messages, regions, registry, runner, series, sources
 from mhp.check.build import Built
 from mhp.check.compare import Message
 from mhp.check.model import Job, Status
@@ -65,7 +65,7 @@ def test_added_lines_of_a_commit(job: Job) -> None:
 
 @pytest.mark.parametrize("name", ["A=b.c", "-f.c", "$(touch x).c", "a b.c", "a;b.c", "a'b.c"])
 def test_names_that_mean_something_to_make_are_not_compiled(job: Job, name: str) -> None:
-    assert build.files(job, replace(job.one, paths=(f"mm/{name}", name, "mm/fine.c"))) == ["mm/fine.c"]
+    assert sources.files(job, replace(job.one, paths=(f"mm/{name}", name, "mm/fine.c"))) == ["mm/fine.c"]
 
 
 @pytest.mark.parametrize("header, including, found", [
@@ -84,10 +84,10 @@ def test_header_is_compiled_with_what_includes_it(job: Job, monkeypatch: pytest.
 
     monkeypatch.setattr(Git, "run", grep)
     patch = replace(job.one, paths=(header,))
-    assert build.files(job, patch) == found
+    assert sources.files(job, patch) == found
     name = header.partition("include/")[2]
     assert not asked or f"#include <{name}>" in asked or f'#include "{header.rpartition("/")[2]}"' in asked
-    assert build.nothing(patch).status == (Status.PASS if header.startswith("tools/") else Status.SKIP)
+    assert sources.nothing(patch).status == (Status.PASS if header.startswith("tools/") else Status.SKIP)
 
 
 def test_files_of_a_new_option_are_taken_in(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,9 +113,9 @@ def test_files_of_a_new_option_are_taken_in(job: Job, monkeypatch: pytest.Monkey
 
 def test_files_of_other_architectures_are_left_out() -> None:
     names = ["mm/a.c", "arch/x86/mm/b.c", "arch/powerpc/mm/c.c", "arch/um/d.c"]
-    assert build.for_arch(names, kernels.one("x86_64")) == names[:2]
-    assert build.for_arch(names, kernels.one("ppc64le")) == ["mm/a.c", "arch/powerpc/mm/c.c"]
-    assert build.for_arch(names, kernels.one("um")) == ["mm/a.c", "arch/um/d.c"]
+    assert makefiles.for_arch(names, kernels.one("x86_64")) == names[:2]
+    assert makefiles.for_arch(names, kernels.one("ppc64le")) == ["mm/a.c", "arch/powerpc/mm/c.c"]
+    assert makefiles.for_arch(names, kernels.one("um")) == ["mm/a.c", "arch/um/d.c"]
 
 
 def test_table_of_kernels() -> None:
@@ -161,7 +161,7 @@ def fixture_um(monkeypatch: pytest.MonkeyPatch) -> kernels.Kernel:
     monkeypatch.setattr(kernels.Kernel, "missing", "")
     monkeypatch.setattr(build, "_memory", build._Memory())  # pylint: disable=protected-access
     monkeypatch.setattr(build, "_configure", lambda *_args: None)
-    monkeypatch.setattr(build, "_enabled", lambda *_args: True)
+    monkeypatch.setattr(makefiles, "enabled", lambda *_args: True)
     return kernels.one("um")
 
 
@@ -203,7 +203,7 @@ def test_directory_that_is_not_configured_is_left_out(tmp_path: Path, name: str,
         (tmp_path / directory).mkdir()
         (tmp_path / directory / "Makefile").write_text(rules)
     (tmp_path / ".config").write_text("CONFIG_KASAN=y\n# CONFIG_KMSAN is not set\n")
-    assert build._enabled(tmp_path, tmp_path, name) == taken  # pylint: disable=protected-access
+    assert makefiles.enabled(tmp_path, tmp_path, name) == taken
 
 
 def test_files_of_an_architecture_are_compiled_for_it() -> None:
@@ -218,10 +218,10 @@ def test_next_patch_s_files_are_compiled_on_the_way(job: Job, world: World) -> N
     world.patch(world.patches, "0002-b.patch", {"mm/page_alloc.c": ("return 3;", "return 4;")}, "mm: b")
     found = series.read(job.tree, None, None)
     first = replace(job, series=found, patch=found.patches[0])
-    assert build.later(first, ["mm/memory_hotplug.c"]) == []
-    assert build.later(replace(first, asked=(1, 2)), ["mm/memory_hotplug.c"]) == ["mm/page_alloc.c"]
-    assert build.later(replace(first, asked=(1, 2)), ["mm/page_alloc.c"]) == []
-    assert build.later(replace(first, patch=found.patches[1], asked=(1, 2)), []) == []
+    assert sources.later(first, ["mm/memory_hotplug.c"]) == []
+    assert sources.later(replace(first, asked=(1, 2)), ["mm/memory_hotplug.c"]) == ["mm/page_alloc.c"]
+    assert sources.later(replace(first, asked=(1, 2)), ["mm/page_alloc.c"]) == []
+    assert sources.later(replace(first, patch=found.patches[1], asked=(1, 2)), []) == []
 
 
 def test_build_tier_goes_through_the_series_once(job: Job) -> None:

@@ -4,7 +4,7 @@
 import re
 from pathlib import Path
 
-from mhp.check import build, kernels
+from mhp.check import build, kernels, sources
 from mhp.check.model import Finding, Job, Report, Status
 from mhp.run import run
 
@@ -19,16 +19,16 @@ def check(job: Job) -> Report:
     """WARN for a frame that grows much and is large; sizes are told, not judged."""
     patch = job.one
     assert patch.before and patch.after
-    names = build.files(job, patch)
+    names = sources.files(job, patch)
     kernel = kernels.one(kernels.TOGGLED)
     if kernel.missing:
         return Report(skipped=kernel.missing)
     before = build.kept(job, kernel, patch.before, names)
-    after = build.kept(job, kernel, patch.after, names, build.later(job, names))
+    after = build.kept(job, kernel, patch.after, names, sources.later(job, names))
     both = sorted(set(before) & set(after))
     if not both:
         return (Report(skipped=f"{kernel.name} has no object of these files both before and after the patch: "
-                       + ", ".join(names)) if names else build.nothing(patch))
+                       + ", ".join(names)) if names else sources.nothing(patch))
     findings, notes, grown = [], [], 0
     for name in both:
         old, new = (_frames(job, kept[name]) for kept in (before, after))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Changed lines that none of the kernels compiles: no build of ours can have found a fault in them."""
 
-from mhp.check import build, kernels, regions
+from mhp.check import build, kernels, regions, sources
 from mhp.check.model import Finding, Job, Report, Status
 
 _SHOWN = 12
@@ -41,7 +41,7 @@ def _missed(job: Job, there: list[kernels.Kernel], name: str, of_file: list[regi
     assert job.one.after
     if not changed:
         return []
-    files = [name] if name.endswith(".c") else build.files(job, job.one)
+    files = [name] if name.endswith(".c") else sources.files(job, job.one)
     if not any(build.taken_in(job, there, job.one.after, file) for file in files):
         return changed
     inside = [number for number in changed if of_file[number - 1].conditional]

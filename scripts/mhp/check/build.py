@@ -15,13 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mhp import guard, upstream
-from mhp.arch import Arch
 from mhp.builddir import BuildDir
-from mhp.check import compare, regions
+from mhp.check import compare, makefiles, regions
 from mhp.check.compare import Message
 from mhp.check.kernels import Kernel
-from mhp.check.model import Job, Report
-from mhp.check.series import Patch
+from mhp.check.model import Job
 from mhp.exits import Exit, MhpError
 from mhp.git import Git
 from mhp.progress import say
@@ -30,19 +28,10 @@ from mhp.tree import PreparedTree
 
 _LIMIT_SECONDS = 900
 _STAMP = "mhp-config-of"
-_USERS = 6
 _TAIL_LINES = 15
-_HEADER_USERS = ("mm/*.c", "drivers/base/*.c")
-# What includes most of the kernel's headers, for one that nothing there includes by its name.
-_INCLUDES_MOST = ("mm/memory_hotplug.c", "mm/sparse-vmemmap.c")
-_ARCH_HEADER = re.compile(r"arch/(\w+)/include/(?:uapi/)?(asm/.*)")
-_NOT_KERNEL = ("tools/", "samples/", "scripts/")
-# Names that mean nothing to make and to a shell; a patch may bring any.
-_PLAIN_NAME = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.+-]*/)*[A-Za-z0-9_][A-Za-z0-9_.+-]*\.c")
 # kbuild's line about a step, and make's own about a target that failed, behind which another target's output begins.
 _STEP = re.compile(r"^  [A-Z]+(?: \[M\])? +(\S+)$")
 _END = re.compile(r"^make(?:\[\d+\])?: ")
-_MAKE_RULE = re.compile(r"^[\w-]+-(?:y|objs|\$\(CONFIG_(\w+)\))\s*[:+]?=\s*(.*)$")
 
 
 @dataclass(frozen=True)
@@ -97,48 +86,6 @@ def checkout(tree: PreparedTree, commit: str) -> Path:
     return path
 
 
-def files(job: Job, patch: Patch) -> list[str]:
-    """The C files to compile for a patch: those it touches, and some that include a header it touches."""
-    found = [name for name in patch.paths if name.endswith(".c")]
-    for header in (name for name in patch.paths if name.endswith(".h") and not name.startswith(_NOT_KERNEL)):
-        found += _users(job, patch, header)
-    return [name for name in dict.fromkeys(found) if _PLAIN_NAME.fullmatch(name)
-            and not name.startswith(_NOT_KERNEL)]
-
-
-def nothing(patch: Patch) -> Report:
-    """What a check says of a patch that files() finds nothing for: that is right only where it touches no code."""
-    code = [name for name in patch.paths if name.endswith((".c", ".h", ".S")) and not name.startswith(_NOT_KERNEL)]
-    return Report(skipped=f"nothing here compiles {', '.join(code)}") if code else Report(summary="no C file to compile")
-
-
-def _users(job: Job, patch: Patch, header: str) -> list[str]:
-    """Some C files that include a header."""
-    words, where, otherwise = f'"{Path(header).name}"', [f"{Path(header).parent}/*.c"], [*_INCLUDES_MOST]
-    if header.startswith("include/"):
-        name = header.removeprefix("include/").removeprefix("uapi/")
-        words, where = f"<{name}>", [*_HEADER_USERS]
-    elif own := _ARCH_HEADER.fullmatch(header):
-        words, where = f"<{own[2]}>", [*_HEADER_USERS, f"arch/{own[1]}/mm/*.c", f"arch/{own[1]}/kernel/*.c"]
-        otherwise.append(f"arch/{own[1]}/mm/init.c")
-    found = job.git.run("grep", "-l", "-F", f"#include {words}", patch.after or "", "--", *where).text.splitlines()
-    return [user.partition(":")[2] for user in found][:_USERS] or otherwise
-
-
-def later(job: Job, names: Sequence[str]) -> list[str]:
-    """Further files that the next patch of this run is about: they are compiled while the work tree is where its "before" is."""
-    following = next((patch for patch in job.series.patches
-                      if patch.number == job.one.number + 1 and patch.number in job.asked and patch.after), None)
-    return [name for name in files(job, following) if name not in names] if following else []
-
-
-def for_arch(names: Sequence[str], kernel: Kernel) -> list[str]:
-    """Those of the files that can belong to a kernel of that architecture."""
-    mine = Arch(kernel.arch).source
-    return [name for name in names if not name.startswith("arch/") or name.startswith(f"arch/{mine}/")
-            or mine == "um" and name.startswith("arch/x86/um/")]
-
-
 def objects(job: Job, kernels: Sequence[Kernel], commit: str, names: Sequence[str], *words: str,
             suffix: str = ".o", anew: bool = False) -> dict[str, dict[str, Built]]:
     """Compile files of a commit in each kernel, all anew and side by side: kernel's name to file to outcome.
@@ -157,8 +104,8 @@ def objects(job: Job, kernels: Sequence[Kernel], commit: str, names: Sequence[st
     for kernel in kernels:
         build = build_dir(job.tree, kernel)
         _configure(job, kernel, path, build)
-        wanted[kernel] = [name for name in for_arch(names, kernel)
-                          if (path / name).is_file() and _enabled(path, build, name)]
+        wanted[kernel] = [name for name in makefiles.for_arch(names, kernel)
+                          if (path / name).is_file() and makefiles.enabled(path, build, name)]
         for name in wanted[kernel]:
             if anew or (kernel.name, commit, name, mode) not in _memory.known:
                 (build / name).with_suffix(suffix).unlink(missing_ok=True)
@@ -243,7 +190,8 @@ def taken_in(job: Job, kernels: Sequence[Kernel], commit: str, name: str) -> boo
     path = checkout(job.tree, commit)
     for kernel in kernels:
         _configure(job, kernel, path, build_dir(job.tree, kernel))
-    return any(for_arch([name], kernel) and _enabled(path, build_dir(job.tree, kernel), name) for kernel in kernels)
+    return any(makefiles.for_arch([name], kernel) and makefiles.enabled(path, build_dir(job.tree, kernel), name)
+               for kernel in kernels)
 
 
 def _is_message(message: Message) -> bool:
@@ -325,32 +273,3 @@ def _brings_options(job: Job) -> bool:
     """Whether a patch may take in other files with a new option."""
     names = [Path(name).name for name in job.patch.paths] if job.patch else []
     return any(name.startswith("Kconfig") for name in names) and any(name in ("Makefile", "Kbuild") for name in names)
-
-
-def config(build: Path) -> dict[str, str]:
-    """The .config: name without CONFIG_ to value."""
-    lines = (build / ".config").read_text(encoding="utf-8", errors="replace").splitlines()
-    return dict(line.removeprefix("CONFIG_").split("=", 1) for line in lines if line.startswith("CONFIG_"))
-
-
-def _enabled(path: Path, build: Path, name: str) -> bool:
-    """Whether the Makefiles beside a file and above it take it in with this configuration."""
-    settings = config(build)
-    wanted = Path(name).with_suffix(".o")
-    below = ""
-    for directory in wanted.parents:
-        if not _taken(path / directory / "Makefile", f"{wanted.name}{below}", settings):
-            return False
-        wanted, below = directory, "/"
-    return True
-
-
-def _taken(makefile: Path, target: str, settings: dict[str, str]) -> bool:
-    """Whether a Makefile takes in an object, or a directory; also where it does not tell."""
-    try:
-        text = makefile.read_text(encoding="utf-8", errors="replace").replace("\\\n", " ")
-    except OSError:
-        return True
-    options = [match[1] for line in text.splitlines() if (match := _MAKE_RULE.match(line))
-               and target in match[2].split()]
-    return not options or any(option is None or option in settings for option in options)

@@ -4,7 +4,7 @@
 from collections.abc import Callable, Sequence
 
 from mhp import upstream
-from mhp.check import build, compare
+from mhp.check import build, compare, sources
 from mhp.check.compare import Message
 from mhp.check.kernels import Kernel
 from mhp.check.model import Finding, Job, Report, Status
@@ -23,14 +23,14 @@ def report(job: Job, kernels: Sequence[Kernel], *words: str,
     """
     patch = job.one
     assert patch.before and patch.after
-    names = build.files(job, patch)
+    names = sources.files(job, patch)
     if not names:
-        return build.nothing(patch)
+        return sources.nothing(patch)
     findings: list[Finding] = []
     notes = [kernel.missing for kernel in kernels if kernel.missing]
     there = [kernel for kernel in kernels if not kernel.missing]
     before = build.objects(job, there, patch.before, names, *words)
-    after = build.objects(job, there, patch.after, [*names, *build.later(job, names)], *words)
+    after = build.objects(job, there, patch.after, [*names, *sources.later(job, names)], *words)
     done: list[str] = []
     unknown: dict[str, str] = {}
     for kernel in there:
