@@ -186,6 +186,16 @@ def test_cache_redoes_only_what_changed(tree: PreparedTree, tmp_path: Path, worl
     assert len(ran) == 7
 
 
+@pytest.mark.parametrize("report, cached", [
+    (Report(), True), (Report(keep=False), False), (Report(skipped="no gelf.h", broken=True), False)])
+def test_what_may_be_the_machine_s_fault_is_not_kept(tree: PreparedTree, tmp_path: Path, report: Report, cached: bool) -> None:
+    found = read(tree)
+    for again in (False, True):
+        (result, *_rest) = Runner(tree, found, tmp_path / "place", []).run(
+            units([a_check(tmp_path, lambda _job: report)], found, None), Listener())
+        assert result.report == report and result.cached == (again and cached)
+
+
 def test_cache_that_is_damaged_is_none(tmp_path: Path) -> None:
     kept = cache.Cache(tmp_path)
     kept.keep("k", Report(summary="s"), 1.5)

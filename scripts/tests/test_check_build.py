@@ -255,8 +255,37 @@ def test_only_what_is_new_is_the_patch_s_fault(job: Job, monkeypatch: pytest.Mon
                                                status: Status, broken: bool) -> None:
     fake(monkeypatch, job, before, after)
     report = new_messages.report(job, [kernels.one("x86_64")])
-    assert (report.status, report.broken) == (status, broken)
+    assert (report.status, report.broken, report.keep) == (status, broken, not (before.failed or after.failed))
     assert status != Status.WARN or [finding.where for finding in report.findings] == ["mm/memory_hotplug.c:9"]
+
+
+MADE = Built((), False, lines=frozenset({("mm/memory_hotplug.c", 1)}))
+
+
+@pytest.mark.parametrize("name, outcome, status", [
+    ("stack", Built((), True, "out of memory"), Status.SKIP), ("uncompiled", Built((), True, "out of memory"), Status.WARN),
+    ("uncompiled", MADE, Status.PASS)])
+def test_object_that_could_not_be_made_is_tried_again(job: Job, monkeypatch: pytest.MonkeyPatch, name: str, outcome: Built,
+                                                      status: Status) -> None:
+    """It may have been the machine's fault."""
+    fake(monkeypatch, job, outcome, outcome)
+    objects = build.objects
+    monkeypatch.setattr(build, "objects", lambda *words, **_more: objects(*words))
+    monkeypatch.setattr(build, "taken_in", lambda *_words: True)
+    monkeypatch.setattr(regions, "lines", lambda text: [regions.Line(1, True, True)] * len(text.splitlines()))
+    (program,) = (one.program for one in registry.all_checks() if one.name == name)
+    report = program(job)
+    assert (report.status, report.keep and not report.broken) == (status, outcome is MADE)
+
+
+def test_structs_that_do_not_compile_have_no_size(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels.Kernel, "missing", "")
+    (program,) = (one.program for one in registry.all_checks() if one.name == "structs")
+    sizes = {job.series.base: {"page": 64}}
+    monkeypatch.setitem(program.__globals__, "_sizes", lambda _job, _kernel, commit: sizes.get(commit, {}))
+    patches = (replace(job.one, paths=("include/linux/mm.h",)),)
+    report = program(replace(job, series=replace(job.series, patches=patches), patch=None))
+    assert (report.status, report.keep) == (Status.SKIP, False)
 
 
 @pytest.mark.parametrize("at_base, broken, said", [

@@ -20,6 +20,7 @@ while [ "$1" != --cocci-file ]; do shift; done
 word=$(sed -n 2p "$2")
 shift 2
 [ "$word" != slow ] || exec sleep 5
+[ "$word" != killed ] || kill -9 $$
 [ "$word" != broken ] || { echo no OCaml >&2; exit 255; }
 grep -Hn "$word" "$@" | sed "s/^\\([^:]*:[0-9]*\\):.*/\\1:1-2: WARNING $word/"
 """
@@ -108,7 +109,7 @@ def test_rule_that_takes_too_long_is_told(spatch: Spatch, monkeypatch: pytest.Mo
     report = spatch.report(1)
     assert report.status == Status.WARN and report.notes == ("misc/slow.cocci was not done in time",)
     spatch.calls()
-    spatch.report(1)
+    assert not report.keep and spatch.report(1).status == Status.WARN
     assert len(spatch.calls()) == 3     # what is not complete is not kept
 
 
@@ -119,4 +120,14 @@ def test_rule_that_cannot_be_run_is_told_and_not_counted(spatch: Spatch) -> None
     assert report.line == "1 semantic patches, nothing new"
     assert report.notes == ("misc/broken.cocci cannot be run: no OCaml",)
     spatch.calls()
-    assert spatch.report(1) == report and not spatch.calls()
+    assert spatch.report(1) == report and not spatch.calls() and not report.keep
+
+
+@pytest.mark.parametrize("word, why, calls", [("broken", "cannot be run: no OCaml", 0), ("killed", "was killed", 1)])
+def test_no_rule_that_could_be_used_is_no_pass(spatch: Spatch, word: str, why: str, calls: int) -> None:
+    spatch.rule("only.cocci", word)
+    report = spatch.report(1)
+    assert (report.status, report.keep) == (Status.SKIP, False) and f"misc/only.cocci {why}" in report.line
+    spatch.calls()
+    spatch.report(1)
+    assert len(spatch.calls()) == calls

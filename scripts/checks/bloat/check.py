@@ -30,7 +30,7 @@ def check(job: Job) -> Report:
         return Report(skipped=f"the base is broken: vmlinux does not build for {kernel.name}", notes=(old,), broken=True)
     new = _vmlinux(job, kernel, job.series.tip)
     if isinstance(new, str):
-        return Report((Finding(Status.FAIL, f"vmlinux does not build for {kernel.name}", details=new),))
+        return Report((Finding(Status.FAIL, f"vmlinux does not build for {kernel.name}", details=new),), keep=False)
     text = run(["/usr/bin/python3", job.tree.path / "scripts/bloat-o-meter", old, new], timeout=_TIMEOUT_SECONDS).text
     total = _TOTAL.search(text)
     if not total:

@@ -25,10 +25,11 @@ def check(job: Job) -> Report:
         return Report(skipped=kernel.missing)
     before = build.kept(job, kernel, patch.before, names)
     after = build.kept(job, kernel, patch.after, names, sources.later(job, names))
-    both = sorted(set(before) & set(after))
+    both = sorted(name for name in set(before) & set(after) if before[name].exists() and after[name].exists())
+    compiled = all(path.exists() for path in (*before.values(), *after.values()))
     if not both:
         return (Report(skipped=f"{kernel.name} has no object of these files both before and after the patch: "
-                       + ", ".join(names)) if names else sources.nothing(patch))
+                       + ", ".join(names), keep=compiled) if names else sources.nothing(patch))
     findings, notes, grown = [], [], 0
     for name in both:
         old, new = (_frames(job, kept[name]) for kept in (before, after))
@@ -39,7 +40,8 @@ def check(job: Job) -> Report:
         total = _TOTAL.search(text)
         grown += int(total[2]) - int(total[1]) if total else 0
         notes += [f"{name}:", *text.splitlines()]
-    return Report(tuple(findings), summary=f"{grown:+} bytes in {len(both)} objects, no large frame", notes=tuple(notes))
+    return Report(tuple(findings), summary=f"{grown:+} bytes in {len(both)} objects, no large frame", notes=tuple(notes),
+                  keep=compiled)
 
 
 def _frames(job: Job, path: Path) -> dict[str, int]:

@@ -28,6 +28,8 @@ def check(job: Job) -> Report:
     if not old:
         return Report(skipped=f"the base is broken: {_FILE} does not compile, or holds none of them", broken=True)
     new = _sizes(one, kernel, job.series.tip)
+    if not new:
+        return Report(skipped=f"{_FILE} does not compile with the series, or holds none of them", keep=False)
     findings = [Finding(Status.FAIL if name == "page" and new.get(name, 0) > size else Status.WARN,
                         f"struct {name} has {new.get(name, 0)} bytes, {size} before")
                 for name, size in old.items() if new.get(name) != size]

@@ -16,7 +16,7 @@ def check(job: Job) -> Report:
     notes = tuple(kernel.missing for kernel in every if kernel.missing)
     if not there:
         return Report(skipped="no compiler for any of the kernels", notes=notes)
-    findings, looked = [], 0
+    findings, looked, made = [], 0, True
     for name in patch.paths:
         entry = job.git.entries(patch.after, [name]).get(name)
         if not entry or not name.endswith((".c", ".h")) or name.startswith(("tools/", "samples/", "scripts/")):
@@ -26,30 +26,34 @@ def check(job: Job) -> Report:
         changed = [number for number in regions.added(job.git, patch.before, patch.after, name)
                    if of_file[number - 1].code]
         looked += len(changed)
-        missed = _missed(job, there, name, of_file, changed)
+        missed, whole = _missed(job, there, name, of_file, changed)
+        made = made and whole
         if missed:
             source = text.splitlines()
             findings.append(Finding(
                 Status.WARN, f"{len(missed)} changed lines are compiled by no configuration here",
                 f"{name}:{missed[0]}", "\n".join(f"{number}: {source[number - 1]}" for number in missed[:_SHOWN])))
-    return Report(tuple(findings), summary=f"all {looked} changed lines of code are compiled", notes=notes)
+    return Report(tuple(findings), summary=f"all {looked} changed lines of code are compiled", notes=notes, keep=made)
 
 
 def _missed(job: Job, there: list[kernels.Kernel], name: str, of_file: list[regions.Line],
-            changed: list[int]) -> list[int]:
-    """The changed lines that no kernel compiles. Only what stands in a conditional has to be preprocessed."""
+            changed: list[int]) -> tuple[list[int], bool]:
+    """The changed lines that no kernel compiles, and whether all could be made that had to be: only what stands in a
+    conditional has to be preprocessed."""
     assert job.one.after
     if not changed:
-        return []
+        return [], True
     files = [name] if name.endswith(".c") else sources.files(job, job.one)
     if not any(build.taken_in(job, there, job.one.after, file) for file in files):
-        return changed
+        return changed, True
+    made = True
     inside = [number for number in changed if of_file[number - 1].conditional]
     for kernel in there:
         if not inside:
             break
         for built in build.objects(job, [kernel], job.one.after, files, suffix=".i")[kernel.name].values():
+            made = made and not built.failed
             left = {of_file[number - 1].region for file, number in built.lines
                     if file == name and 0 < number <= len(of_file)}
             inside = [number for number in inside if of_file[number - 1].region not in left]
-    return inside
+    return inside, made

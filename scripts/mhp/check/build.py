@@ -140,8 +140,8 @@ def fails(job: Job, kernel: Kernel, commit: str, name: str, *words: str) -> bool
 
 
 def kept(job: Job, kernel: Kernel, commit: str, names: Sequence[str], more: Sequence[str] = ()) -> dict[str, Path]:
-    """Objects of a commit, by file; copies that stay for this run. What does not compile is left out. more: files whose
-    objects will be asked for next."""
+    """Objects of a commit, by file; copies that stay for this run, not there for what does not compile. What a
+    configuration leaves out is left out. more: files whose objects will be asked for next."""
     place = job.tree.build / "check/kept"
     if not _memory.kept:
         shutil.rmtree(place, ignore_errors=True)
@@ -155,8 +155,8 @@ def kept(job: Job, kernel: Kernel, commit: str, names: Sequence[str], more: Sequ
                 shutil.copyfile((build_dir(job.tree, kernel) / name).with_suffix(".o"), copy)
             _memory.kept[kernel.name, commit, name] = copy
         for name in wanted:
-            _memory.kept.setdefault((kernel.name, commit, name), place / "none")
-    return {name: path for name in names if (path := _memory.kept[kernel.name, commit, name]).exists()}
+            _memory.kept.setdefault((kernel.name, commit, name), place)
+    return {name: path for name in names if (path := _memory.kept[kernel.name, commit, name]) != place}
 
 
 def vmlinux(job: Job, kernel: Kernel, commit: str) -> Path | str:

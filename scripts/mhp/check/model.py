@@ -37,7 +37,8 @@ class Report:
 
     findings: the faults. skipped: why nothing could be looked at. summary: what was looked at, for a
     check that passes. notes: lines of more, among them what was left out and why. broken: the base by
-    itself fails, so that nothing can be said of the series.
+    itself fails, so that nothing can be said of the series. keep: whether it may be used again while nothing has changed;
+    one of a broken base never is, for the machine may be at fault.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -45,6 +46,7 @@ class Report:
     summary: str = ""
     notes: tuple[str, ...] = ()
     broken: bool = False
+    keep: bool = True
 
     @property
     def status(self) -> Status:

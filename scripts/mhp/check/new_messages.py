@@ -33,11 +33,13 @@ def report(job: Job, kernels: Sequence[Kernel], *words: str,
     after = build.objects(job, there, patch.after, [*names, *sources.later(job, names)], *words)
     done: list[str] = []
     unknown: dict[str, str] = {}
+    failed = False
     for kernel in there:
         old = before[kernel.name]
         new = {name: built for name, built in after[kernel.name].items() if name in names}
         here = {name: _at_fault(job, kernel, name, *words) for name, built in old.items() if built.failed}
         unknown.update(here)
+        failed = failed or any(built.failed for built in (*old.values(), *new.values()))
         notes += [f"{kernel.name}: {fault}: {name} does not compile without the patch:\n{_tail(old[name].output)}"
                   for name, fault in here.items()]
         findings += _compare(kernel, old, {name: one for name, one in new.items() if name not in here}, keep)
@@ -46,9 +48,9 @@ def report(job: Job, kernels: Sequence[Kernel], *words: str,
     broken = _BASE in unknown.values()
     if not done and not findings:
         return Report(skipped="; ".join(note.splitlines()[0] for note in notes) or "nothing was compiled",
-                      notes=tuple(notes), broken=broken)
+                      notes=tuple(notes), broken=broken, keep=not failed)
     summary = "; ".join([f"nothing new with {', '.join(done)}", *(f"{fault}: {name}" for name, fault in unknown.items())])
-    return Report(tuple(findings), summary=summary, notes=tuple(notes), broken=broken)
+    return Report(tuple(findings), summary=summary, notes=tuple(notes), broken=broken, keep=not failed)
 
 
 def _at_fault(job: Job, kernel: Kernel, name: str, *words: str) -> str:

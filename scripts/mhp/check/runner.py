@@ -130,7 +130,8 @@ class Runner:
             broken = Finding(Status.FAIL, f"the check could not be carried out ({err.status.name})", details=str(err))
             return Report((broken,)), time.monotonic() - start, False
         seconds = time.monotonic() - start
-        self._cache.keep(name, report, seconds)
+        if report.keep and not report.broken:
+            self._cache.keep(name, report, seconds)
         return report, seconds, False
 
     def _repeat(self, unit: Unit) -> str:

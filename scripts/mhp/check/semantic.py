@@ -28,8 +28,9 @@ _LIMIT_SECONDS = 120
 _REPORT = re.compile(rb"^virtual\s+.*\breport\b", re.MULTILINE)
 
 _LATE = "was not done in time"
+_KILLED = "was killed"
 
-# By semantic patch its messages, or why it says nothing: it took too long, or needs what is not installed (OCaml).
+# By semantic patch its messages, or why it says nothing: it was ended, or needs what is not installed (OCaml).
 Said = dict[str, list[Message] | str]
 
 
@@ -103,7 +104,7 @@ def _all(job: Job, wanted: Sequence[Path], versions: Sequence[Version], digest: 
         say(f"{len(wanted)} semantic patches on {len(todo)} versions of files")
         for version, said in _apply(job, wanted, todo).items():
             found[version] = said
-            if _LATE not in said.values():
+            if not any(why in (_LATE, _KILLED) for why in said.values()):
                 store.put(_key(digest, version), {
                     rule: messages if isinstance(messages, str) else [[one.file, one.line, one.text] for one in messages]
                     for rule, messages in said.items()})
@@ -144,4 +145,6 @@ def _spatch(rule: Path, top: Path, versions: Sequence[Version]) -> tuple[str, st
         if err.status != Exit.TIMEOUT:
             raise
         return "", _LATE
+    if done.status < 0:
+        return "", _KILLED
     return done.text, f"cannot be run: {done.error_tail}" if done.status else ""
