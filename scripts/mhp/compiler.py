@@ -55,6 +55,10 @@ def environment(env: Mapping[str, str]) -> dict[str, str]:
 def programs(options: Sequence[str], cross_compile: str) -> list[str]:
     """The programs whose change calls for a new build: compiler, assembler, linker, make."""
     names = ["make", "gcc", f"{cross_compile}gcc", f"{cross_compile}as", f"{cross_compile}ld"]
+    if llvm := os.environ.get("LLVM"):
+        # As in the kernel's Makefile: a directory, or the end of the names.
+        before, behind = llvm if llvm.endswith("/") else "", llvm if llvm.startswith("-") else ""
+        names += [f"{before}clang{behind}", f"{before}ld.lld{behind}"]
     for option in options:
         name, _, value = option.partition("=")
         if name in ("CC", "HOSTCC", "LD") and value:

@@ -66,6 +66,12 @@ def _tree(git: Git) -> Key:
     return {"commit": commit, "edits": {name: _file(git.worktree / name) for name in names}}
 
 
+def environment(env: Mapping[str, str]) -> dict[str, str]:
+    """The variables that can mean something to a build."""
+    return {name: value for name, value in sorted(env.items())
+            if name not in _NO_MATTER and not name.startswith(_NO_MATTER_STARTS)}
+
+
 def key(git: Git, asked: Sequence[str], make: Sequence[str], programs: Sequence[str],
         env: Mapping[str, str]) -> Key:
     """All that a build depends on, as of now.
@@ -81,8 +87,7 @@ def key(git: Git, asked: Sequence[str], make: Sequence[str], programs: Sequence[
         "programs": {name: _identity(shutil.which(name, path=path)) for name in programs},
         # Packages bring headers, libraries and tools that no list of ours would be complete about.
         "packages": _identity(PACKAGES),
-        "environment": {name: value for name, value in sorted(env.items())
-                        if name not in _NO_MATTER and not name.startswith(_NO_MATTER_STARTS)},
+        "environment": environment(env),
     }
 
 

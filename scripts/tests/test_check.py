@@ -220,6 +220,36 @@ def test_key_follows_the_trees_where_a_check_depends_on_them(tree: PreparedTree,
     assert [old == new for old, new in zip(before, after)] == [True, False, False]
 
 
+@pytest.mark.parametrize("depends, variable, other", [
+    ("kernels", "KCFLAGS", True), ("kernels", "LLVM", True), ("kernels", "TERM", False), ("mail", "KCFLAGS", False)])
+def test_key_follows_what_the_environment_tells_make(tree: PreparedTree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                     depends: str, variable: str, other: bool) -> None:
+    found = read(tree)
+    job = Job(found, found.patches[0], tree, tmp_path)
+    check = a_check(tmp_path, lambda job: Report(), depends=(depends,))
+    before = cache.key(check, job)
+    monkeypatch.setenv(variable, "other")
+    assert (cache.key(check, job) != before) == other
+
+
+def test_key_follows_the_settings_of_the_kernel_s_scripts(tree: PreparedTree, tmp_path: Path) -> None:
+    found = read(tree)
+    job = Job(found, found.patches[0], tree, tmp_path)
+    for check, changes in ((a_check(tmp_path, lambda job: Report()), False),
+                           (a_check(tmp_path, lambda job: Report(), tools=("scripts/checkpatch.pl",)), True)):
+        before = cache.key(check, job)
+        (tree.path / ".checkpatch.conf").write_text("--ignore A\n")
+        assert (cache.key(check, job) != before) == changes
+        (tree.path / ".checkpatch.conf").unlink()
+
+
+def test_user_s_home_does_not_change_what_get_maintainer_says(tree: PreparedTree, tmp_path: Path) -> None:
+    write(tree.path, {"scripts/get_maintainer.pl": "#!/bin/sh\necho \"$HOME@example.org (list)\"\n"})
+    (tree.path / "scripts/get_maintainer.pl").chmod(0o755)
+    program = next(check for check in registry.all_checks() if check.name == "maintainers").program
+    assert program(Job(read(tree), None, tree, tmp_path)).notes == (f"{tmp_path}@example.org (list)",)
+
+
 def test_report_survives_json() -> None:
     report = Report((Finding(Status.FAIL, "t", "w", "d"), Finding(Status.WARN, "u")), "s", "m", ("n",), True)
     assert from_json(json.loads(json.dumps(to_json(report)))) == report

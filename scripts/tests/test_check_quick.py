@@ -17,7 +17,7 @@ from mhp.tree import using
 
 FAKE = """\
 #!/bin/sh
-echo run >>{log}
+echo "run $HOME" >>{log}
 for file; do case "$file" in
 --*) ;;
 *) [ $(ls "$(dirname "$file")" | grep -c patch) = 1 ] || {{ l=$(printf %s "$file" | tr -c x - | tr x -); printf '%s\\n' "$l" "$file" "$l"; }}
@@ -68,7 +68,7 @@ def test_each_patch_gets_its_own_messages_and_is_looked_at_once(world: World, tm
     with using(tree):
         assert said() == [f"SAMPLE: Subject: [PATCH] mm: change {number}" for number in range(1, 6)]
         first = len(log.read_text().splitlines())
-        assert first < 5
+        assert first < 5 and all(line.startswith(f"run {tmp_path}/") for line in log.read_text().splitlines())
         assert len(said()) == 5 and len(log.read_text().splitlines()) == first
         file = world.patches / "0002-mm-change-2.patch"
         file.write_text(file.read_text().replace("mm: change 2", "mm: change two"))

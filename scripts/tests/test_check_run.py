@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from small_world import World, git
+from small_world import World, git, write
 
-from mhp import each, kunit_run, state
-from mhp.check import by_case, guests, prefixes, reached, registry, series
+from mhp import each, kunit_run, paths, state
+from mhp.check import by_case, cache, guests, prefixes, reached, registry, series
 from mhp.check.guests import Fault, Outcome
 from mhp.check.model import Job, Status
 from mhp.coverage import judge
@@ -221,6 +221,25 @@ def test_run_of_coverage_is_left_out_when_it_can_reach_nothing_more() -> None:
     assert not reached.wanted(um, left([], {"arch/x86/mm/a.c": [1]}, False))
     assert not reached.wanted(x86, left([], {"mm/a.c": [1]}, True))
     assert not reached.wanted(um, ["arch/x86/mm/a.c"]) and reached.wanted(um, ["mm/a.c", "arch/x86/mm/a.c"])
+
+
+@pytest.mark.parametrize("variable", ["MHP_CC", "LLVM", "KCFLAGS"])
+def test_prefix_is_booted_again_with_another_compiler(job: Job, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    before = guests.key(job, 1)
+    monkeypatch.setenv(variable, "-other")
+    assert guests.key(job, 1) != before
+
+
+@pytest.mark.parametrize("name", ["coverage/scope", "coverage/thresholds", "scripts/mhp/coverage/gcov.py"])
+def test_coverage_is_counted_again_when_it_counts_otherwise(job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                            name: str) -> None:
+    (check,) = (one for one in registry.all_checks() if one.name == "unreached")
+    monkeypatch.setattr(paths, "COVERAGE", tmp_path / "coverage")
+    monkeypatch.setattr(paths, "SCRIPTS", tmp_path / "scripts")
+    write(tmp_path, {"coverage/scope": "a", "scripts/mhp/coverage/gcov.py": "a"})
+    before = cache.key(check, job)
+    write(tmp_path, {name: "b"})
+    assert cache.key(check, job) != before
 
 
 def test_files_of_other_architectures_do_not_count(job: Job, world: World) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from small_world import World
 
-from mhp.check import registry, semantic, series
+from mhp.check import cache, registry, semantic, series
 from mhp.check.model import Job, Report, Status
 from mhp.tree import using
 
@@ -100,6 +100,18 @@ def test_what_was_said_is_kept_for_the_next_run(spatch: Spatch) -> None:
     assert spatch.report(1, fresh=True) == before and len(spatch.calls()) == 2
     spatch.rule("word.cocci", "return")
     assert spatch.report(1).status == Status.PASS and len(spatch.calls()) == 2
+
+
+def test_result_is_looked_for_again_when_rules_or_what_runs_them_change(spatch: Spatch, tmp_path: Path) -> None:
+    spatch.rule("word.cocci", "bad")
+    (check,) = (one for one in registry.all_checks() if one.name == "coccicheck")
+    first = cache.key(check, spatch.job)
+    assert cache.key(check, spatch.job) == first
+    spatch.rule("word.cocci", "good")
+    second = cache.key(check, spatch.job)
+    (tmp_path / "bin/ocamlopt").write_text("#!/bin/sh\n")
+    (tmp_path / "bin/ocamlopt").chmod(0o755)
+    assert len({first, second, cache.key(check, spatch.job)}) == 3
 
 
 def test_rule_that_takes_too_long_is_told(spatch: Spatch, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,7 +46,8 @@ def check(job: Job) -> Report:
 
 def _vmlinux(job: Job, kernel: Kernel, commit: str) -> Path | str:
     """A copy of vmlinux, kept by what it is made from, or make's last words."""
-    words = [job.git.text("rev-parse", f"{commit}^{{tree}}"), kernel.id, program_identity(kernel.make[1].split()[-1].split("=")[-1])]
+    words = [job.git.text("rev-parse", f"{commit}^{{tree}}"), kernel.id, program_identity(kernel.compiler),
+             *kernels.environment()]
     place = job.tree.build / "check/vmlinux"
     place.mkdir(parents=True, exist_ok=True)
     copy = place / hashlib.sha256(" ".join(words).encode()).hexdigest()

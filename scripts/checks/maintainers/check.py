@@ -6,6 +6,7 @@ import re
 from mhp.check import trailers
 from mhp.check.model import Finding, Job, Report, Status
 from mhp.check.series import recipients
+from mhp.git import clean_environment
 from mhp.mails import header
 from mhp.run import check as checked
 
@@ -38,7 +39,8 @@ def _wanted(job: Job) -> dict[str, str]:
         file.write_bytes(patch.raw)
         files.append(file)
     done = checked([job.tree.path / "scripts/get_maintainer.pl", "--no-git", "--no-git-fallback", "--roles",
-                    "--no-rolestats", "--email", "--no-n", *files], cwd=job.tree.path, timeout=_TIMEOUT_SECONDS)
+                    "--no-rolestats", "--email", "--no-n", *files], cwd=job.tree.path,
+                   env={**clean_environment(), "HOME": str(job.scratch)}, timeout=_TIMEOUT_SECONDS)
     found = {}
     for line in done.text.splitlines():
         match = _LINE.match(line.strip())

@@ -11,18 +11,20 @@ from functools import lru_cache
 from pathlib import Path
 
 from mhp import paths
-from mhp.check import bases, guests, kernels, prefixes, trailers
+from mhp.check import bases, guests, kernels, prefixes, semantic, trailers
 from mhp.check.model import Check, Job, Report, from_json, to_json
 from mhp.check.store import Store, file_hash, program_identity
 
 _FORMAT = "1"
+# What the kernel's scripts read of its tree where it is there, beside what a check names.
+_SETTINGS = (".checkpatch.conf", ".get_maintainer.conf", ".get_maintainer.ignore")
 
 
 def key(check: Check, job: Job) -> str:
     """The name under which a report is kept: one hash of all that it depends on."""
     words = [_FORMAT, check.name, _shared_code(), _directory(check.directory)]
     words += [program_identity(program) for program, _package in check.programs]
-    words += [file_hash(job.tree.path / tool) for tool in check.tools]
+    words += [file_hash(job.tree.path / tool) for tool in (*check.tools, *(_SETTINGS if check.tools else ()))]
     for name in check.depends:
         words += [name, *_DEPENDS[name](job)]
     return hashlib.sha256("\0".join(words).encode(errors="surrogateescape")).hexdigest()
@@ -85,7 +87,8 @@ def _boots(job: Job) -> list[str]:
     trees = [f"{job.git.resolve(f'{found.states[number].tip}^{{tree}}')} {found.states[number].series}"
              for number in numbers if number < len(found.states)]
     programs = [one for arch in guests.ARCHES for one in guests.programs(arch)]
-    coverage = [file_hash(paths.COVERAGE / name) for name in ("runs", "exclusions")]
+    coverage = [file_hash(paths.COVERAGE / name) for name in ("runs", "exclusions", "scope", "thresholds")]
+    coverage += [file_hash(path) for path in sorted((paths.SCRIPTS / "mhp/coverage").glob("*.py"))]
     return [*trees, found.problem, guests.code(), file_hash(paths.SCRIPTS / "matrix"), *programs, *coverage]
 
 
@@ -97,8 +100,10 @@ _DEPENDS: dict[str, Callable[[Job], list[str]]] = {
     "history": lambda job: [job.series.base, str(job.series.history), file_hash(job.git.gitdir / "shallow"),
                             *trailers.commits(job.git, job.one.mail.message)],
     "previous": _previous,
-    "kernels": lambda _job: [one for kind in ("arch", "toggle", "debug") for kernel in kernels.kernels(kind)
-                             for one in (kernel.name, kernel.id, program_identity(kernel.make[1].split()[-1].split("=")[-1]))],
+    "kernels": lambda _job: [*kernels.environment(),
+                             *(one for kind in ("arch", "toggle", "debug") for kernel in kernels.kernels(kind)
+                               for one in (kernel.name, kernel.id, program_identity(kernel.compiler)))],
+    "semantic": lambda job: [semantic.digest(semantic.rules(job))],
     "boots": _boots,
     "bases": lambda job: [f"{base.name} {base.commit}" for base in bases.others(job)] + [str(paths.build_root())],
 }

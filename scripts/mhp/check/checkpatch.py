@@ -23,7 +23,7 @@ from mhp.exits import Exit, MhpError
 from mhp.git import clean_environment
 
 SCRIPT = "scripts/checkpatch.pl"
-_TOOLS = (SCRIPT, "scripts/spelling.txt", "scripts/const_structs.checkpatch", "MAINTAINERS")
+_TOOLS = (SCRIPT, "scripts/spelling.txt", "scripts/const_structs.checkpatch", "MAINTAINERS", ".checkpatch.conf")
 _DICTIONARY = Path("/usr/lib/python3/dist-packages/codespell_lib/data/dictionary.txt")
 _PLACE = "check/checkpatch"
 _FORMAT = "1"
@@ -126,7 +126,9 @@ def _run(job: Job, group: Sequence[Patch]) -> dict[int, _Messages]:
         files = {patch.number: Path(name) / f"{patch.number}.patch" for patch in group}
         for patch in group:
             files[patch.number].write_bytes(patch.raw)
-        done = run.run([*argv, *files.values()], cwd=job.tree.path, env=clean_environment(), timeout=_TIMEOUT_SECONDS)
+        # Not the user's home: a .checkpatch.conf there would change what is said.
+        done = run.run([*argv, *files.values()], cwd=job.tree.path, env={**clean_environment(), "HOME": name},
+                       timeout=_TIMEOUT_SECONDS)
         if done.status not in (0, 1):
             raise MhpError(Exit.FINDINGS, f"{run.shown(done.argv)}\nended with status {done.status}:\n{done.error_tail}")
         return {number: tuple(_parse(text)) for number, text in _by_file(done.text, files).items()}

@@ -12,9 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from mhp import each, kunit_run, matrix, options, paths, sidetree
+from mhp import compiler, each, kunit_run, matrix, options, paths, sidetree
 from mhp.arch import Arch, directives
-from mhp.check import prefixes
+from mhp.check import kernels, prefixes
 from mhp.check.model import Job
 from mhp.check.store import Store, file_hash, program_identity
 from mhp.exits import Exit, MhpError
@@ -127,12 +127,12 @@ def files(git: Git, commit: str, arch: str) -> str:
 
 
 def programs(arch: str, config: str = "") -> list[str]:
-    """Which compiler, and which QEMU, an architecture takes."""
+    """Which compiler, and which QEMU, an architecture takes, and what the environment tells make."""
     target = Arch(arch)
-    if not target.known:
-        return [program_identity("gcc")]
-    return [program_identity(f"{target.cross_compile([config] if config else [])}gcc"),
-            program_identity(directives(target.base).get("qemu", ""))]
+    cross = target.cross_compile([config] if config else [])
+    make = compiler.make_options([], cross)
+    names = [*compiler.programs(make, cross), *([directives(target.base).get("qemu", "")] if target.known else [])]
+    return [*make, *(program_identity(name) for name in names), *kernels.environment()]
 
 
 @lru_cache

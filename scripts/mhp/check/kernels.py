@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from mhp import inputs
+from mhp import inputs, unchanged, upstream
 from mhp.arch import Arch
 from mhp.check.registry import CHECKS
 from mhp.exits import Exit, MhpError
@@ -38,21 +38,25 @@ class Kernel:
         return self.arch in _NATIVE.get(platform.machine(), ())
 
     @property
+    def compiler(self) -> str:
+        """The program that compiles it."""
+        return "clang" if self.cc == "clang" else f"{'' if self.native else self.cross}gcc"
+
+    @property
     def make(self) -> list[str]:
         """make's variables that choose architecture and compiler."""
         cross = "" if self.native else self.cross
         ccache = "ccache " if shutil.which("ccache") else ""
-        words = [f"ARCH={self.arch}", f"CC={ccache}{cross if self.cc == 'gcc' else ''}{self.cc}"]
+        words = [f"ARCH={self.arch}", f"CC={ccache}{self.compiler}"]
         return [*words, f"CROSS_COMPILE={cross}"] if cross else words
 
     @property
     def missing(self) -> str:
         """The compiler that is not installed, with its package; empty when it is there."""
-        program = "clang" if self.cc == "clang" else f"{'' if self.native else self.cross}gcc"
-        if shutil.which(program):
+        if shutil.which(self.compiler):
             return ""
         package = "clang" if self.cc == "clang" else self.package
-        return f"{self.name}: {program} is not installed (Debian package {package})"
+        return f"{self.name}: {self.compiler} is not installed (Debian package {package})"
 
     @property
     def id(self) -> str:
@@ -88,6 +92,11 @@ def one(name: str, cc: str = "gcc") -> Kernel:
     (found,) = (kernel for kernel in kernels("arch") if kernel.name == name)
     return Kernel(f"{name}-{cc}" if cc != "gcc" else name, found.kind, found.arch, found.cross, found.package,
                   found.options, cc)
+
+
+def environment() -> list[str]:
+    """What make is told by the environment: KCFLAGS, LLVM, W and the like."""
+    return [f"{name}={value}" for name, value in unchanged.environment(upstream.environment()).items()]
 
 
 def touched(paths: Sequence[str]) -> list[str]:

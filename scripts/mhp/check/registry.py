@@ -16,7 +16,7 @@ CHECKS = paths.SCRIPTS / "checks"
 TIERS = ("quick", "build", "run")
 _SCOPES = ("patch", "series")
 # What a check's result can depend on, beside its own files, its tools and its programs.
-DEPENDS = ("mail", "mails", "files", "before", "history", "previous", "bases", "kernels", "boots")
+DEPENDS = ("mail", "mails", "files", "before", "history", "previous", "bases", "kernels", "semantic", "boots")
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 
 

@@ -20,6 +20,7 @@ from mhp.check.once import Once
 from mhp.check.series import Patch
 from mhp.check.store import Store, file_hash, program_identity
 from mhp.exits import Exit, MhpError
+from mhp.git import clean_environment
 from mhp.progress import say
 from mhp.run import run
 
@@ -70,8 +71,8 @@ def after(job: Job, wanted: Sequence[Path]) -> dict[Version, Said]:
     """What all of these semantic patches say about the files that the job's patch leaves."""
     asked = [patch for patch in job.series.patches if patch.after and patch.number in (*job.asked, job.one.number)]
     versions = list(dict.fromkeys(one for patch in asked for one in _versions(job, patch.after, names(patch))))
-    digest = _digest(wanted)
-    found = _known.get((digest, *versions), lambda: _all(job, wanted, versions, digest))
+    key = digest(wanted)
+    found = _known.get((key, *versions), lambda: _all(job, wanted, versions, key))
     return {one: found[one] for one in _versions(job, job.one.after, names(job.one))}
 
 
@@ -85,17 +86,19 @@ def _versions(job: Job, commit: str | None, paths: Sequence[str]) -> list[Versio
             if entry.mode.startswith("100")]
 
 
-def _digest(wanted: Sequence[Path]) -> str:
-    words = [program_identity("spatch"), program_identity("ocamlopt"), *(f"{name(path)} {file_hash(path)}" for path in wanted)]
+def digest(wanted: Sequence[Path]) -> str:
+    """Changes with anything that what these semantic patches say depends on, but for the files they look at."""
+    words = [program_identity("spatch"), program_identity("ocamlopt"), os.environ.get("COCCINELLE_HOME", ""),
+             *(f"{name(path)} {file_hash(path)}" for path in wanted)]
     return hashlib.sha256("\0".join(words).encode()).hexdigest()
 
 
-def _all(job: Job, wanted: Sequence[Path], versions: Sequence[Version], digest: str) -> dict[Version, Said]:
+def _all(job: Job, wanted: Sequence[Path], versions: Sequence[Version], key: str) -> dict[Version, Said]:
     """From the store, or worked out and stored."""
     store = Store(job.tree.build / "check/semantic")
     found: dict[Version, Said] = {}
     for version in () if job.fresh else versions:
-        raw = store.get(_key(digest, version))
+        raw = store.get(_key(key, version))
         if isinstance(raw, dict):
             found[version] = {rule: messages if isinstance(messages, str) else [Message(*words) for words in messages]
                               for rule, messages in raw.items()}
@@ -105,15 +108,15 @@ def _all(job: Job, wanted: Sequence[Path], versions: Sequence[Version], digest: 
         for version, said in _apply(job, wanted, todo).items():
             found[version] = said
             if not any(why in (_LATE, _KILLED) for why in said.values()):
-                store.put(_key(digest, version), {
+                store.put(_key(key, version), {
                     rule: messages if isinstance(messages, str) else [[one.file, one.line, one.text] for one in messages]
                     for rule, messages in said.items()})
     store.prune()
     return found
 
 
-def _key(digest: str, version: Version) -> str:
-    return hashlib.sha256(f"{digest} {version.place}".encode(errors="surrogateescape")).hexdigest()
+def _key(key: str, version: Version) -> str:
+    return hashlib.sha256(f"{key} {version.place}".encode(errors="surrogateescape")).hexdigest()
 
 
 def _apply(job: Job, wanted: Collection[Path], versions: Sequence[Version]) -> dict[Version, Said]:
@@ -140,7 +143,8 @@ def _spatch(rule: Path, top: Path, versions: Sequence[Version]) -> tuple[str, st
         return "", ""
     try:
         done = run(["spatch", "-D", "report", "--no-show-diff", "--very-quiet", "--no-includes", "--cocci-file", rule,
-                    *(version.place for version in versions)], cwd=top, timeout=_LIMIT_SECONDS * len(versions))
+                    *(version.place for version in versions)], cwd=top, env={**clean_environment(), "HOME": str(top)},
+                   timeout=_LIMIT_SECONDS * len(versions))
     except MhpError as err:
         if err.status != Exit.TIMEOUT:
             raise
