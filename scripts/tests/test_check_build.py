@@ -87,7 +87,29 @@ def test_header_is_compiled_with_what_includes_it(job: Job, monkeypatch: pytest.
     assert sources.files(job, patch) == found
     name = header.partition("include/")[2]
     assert not asked or f"#include <{name}>" in asked or f'#include "{header.rpartition("/")[2]}"' in asked
-    assert sources.nothing(patch).status == (Status.PASS if header.startswith("tools/") else Status.SKIP)
+    assert sources.nothing(patch).status == Status.SKIP
+
+
+@pytest.mark.parametrize("paths, line", [
+    (("Documentation/mm/a.rst", "Documentation/a.c", "MAINTAINERS", "mm/README", ".mailmap", "mm/a.txt"), "no C file to compile"),
+    (("rust/kernel/mm.rs", "MAINTAINERS"), "nothing here compiles rust/kernel/mm.rs"),
+    (("mm/Kconfig", "mm/Makefile", "a.dts", "tools/testing/selftests/mm/x.c", "mm/a.S"),
+     "nothing here compiles mm/Kconfig, mm/Makefile, a.dts, tools/testing/selftests/mm/x.c and 1 more")])
+@pytest.mark.parametrize("check", ["warnings", "stack", "uncompiled"])
+def test_code_that_nothing_compiles_is_no_pass(job: Job, monkeypatch: pytest.MonkeyPatch, paths: tuple[str, ...], line: str,
+                                               check: str) -> None:
+    monkeypatch.setattr(kernels.Kernel, "missing", "")
+    monkeypatch.setattr(build, "kept", lambda *_words: {})
+    (program,) = (one.program for one in registry.all_checks() if one.name == check)
+    report = program(replace(job, patch=replace(job.one, paths=paths)))
+    assert (report.status, report.line) == (Status.PASS if line.startswith("no ") else Status.SKIP, line)
+
+
+def test_file_that_is_left_out_beside_others_is_named(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake(monkeypatch, job, Built((), False), Built((), False))
+    patch = replace(job.one, paths=("mm/memory_hotplug.c", "mm/a.S", "include/linux/mm.h", "MAINTAINERS", "mm/a b.c"))
+    report = new_messages.report(replace(job, patch=patch), [kernels.one("x86_64")])
+    assert report.status == Status.PASS and report.notes[0] == "not compiled: mm/a.S, mm/a b.c"
 
 
 def test_files_of_a_new_option_are_taken_in(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:

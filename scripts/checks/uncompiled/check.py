@@ -13,13 +13,18 @@ def check(job: Job) -> Report:
     assert patch.before and patch.after
     every = [*kernels.kernels("arch"), *kernels.kernels("toggle")]
     there = [kernel for kernel in every if not kernel.missing]
-    notes = tuple(kernel.missing for kernel in every if kernel.missing)
+    left_out = sources.left_out(patch)
+    notes = (*(kernel.missing for kernel in every if kernel.missing),
+             *([f"not looked at: {', '.join(left_out)}"] if left_out else []))
     if not there:
         return Report(skipped="no compiler for any of the kernels", notes=notes)
+    names = [name for name in patch.paths if sources.is_compiled(name)]
+    if not names:
+        return sources.nothing(patch)
     findings, looked, made = [], 0, True
-    for name in patch.paths:
+    for name in names:
         entry = job.git.entries(patch.after, [name]).get(name)
-        if not entry or not name.endswith((".c", ".h")) or name.startswith(("tools/", "samples/", "scripts/")):
+        if not entry:
             continue
         text = job.git.contents([entry.oid])[entry.oid].decode(errors="replace")
         of_file = regions.lines(text)

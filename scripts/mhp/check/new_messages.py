@@ -27,7 +27,9 @@ def report(job: Job, kernels: Sequence[Kernel], *words: str,
     if not names:
         return sources.nothing(patch)
     findings: list[Finding] = []
-    notes = [kernel.missing for kernel in kernels if kernel.missing]
+    left_out = sources.left_out(patch)
+    notes = [f"not compiled: {', '.join(left_out)}"] if left_out else []
+    notes += [kernel.missing for kernel in kernels if kernel.missing]
     there = [kernel for kernel in kernels if not kernel.missing]
     before = build.objects(job, there, patch.before, names, *words)
     after = build.objects(job, there, patch.after, [*names, *sources.later(job, names)], *words)

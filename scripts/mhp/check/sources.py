@@ -13,7 +13,10 @@ _HEADER_USERS = ("mm/*.c", "drivers/base/*.c")
 # What includes most of the kernel's headers, for one that nothing there includes by its name.
 _INCLUDES_MOST = ("mm/memory_hotplug.c", "mm/sparse-vmemmap.c")
 _ARCH_HEADER = re.compile(r"arch/(\w+)/include/(?:uapi/)?(asm/.*)")
-_NOT_KERNEL = ("tools/", "samples/", "scripts/")
+_NOT_KERNEL = ("tools/", "samples/", "scripts/", "Documentation/")
+# What is there to be read, by people or by git and editors.
+_TEXT = re.compile(r"(?:Documentation|LICENSES)/.*|(?:.*/)?(?:MAINTAINERS|CREDITS|COPYING|README|\.[^/]+)|.*\.(?:rst|txt|md)")
+_SHOWN = 4
 # Names that mean nothing to make and to a shell; a patch may bring any.
 _PLAIN_NAME = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.+-]*/)*[A-Za-z0-9_][A-Za-z0-9_.+-]*\.c")
 
@@ -21,16 +24,36 @@ _PLAIN_NAME = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.+-]*/)*[A-Za-z0-9_][A-Za-z
 def files(job: Job, patch: Patch) -> list[str]:
     """The C files to compile for a patch: those it touches, and some that include a header it touches."""
     found = [name for name in patch.paths if name.endswith(".c")]
-    for header in (name for name in patch.paths if name.endswith(".h") and not name.startswith(_NOT_KERNEL)):
+    for header in (name for name in patch.paths if _is_header(name)):
         found += _users(job, patch, header)
-    return [name for name in dict.fromkeys(found) if _PLAIN_NAME.fullmatch(name)
-            and not name.startswith(_NOT_KERNEL)]
+    return [name for name in dict.fromkeys(found) if _is_c(name)]
+
+
+def left_out(patch: Patch) -> list[str]:
+    """The files of a patch that are not compiled, and are no text either."""
+    return [name for name in patch.paths if not is_compiled(name) and not _TEXT.fullmatch(name)]
 
 
 def nothing(patch: Patch) -> Report:
-    """What a check says of a patch that files() finds nothing for: that is right only where it touches no code."""
-    code = [name for name in patch.paths if name.endswith((".c", ".h", ".S")) and not name.startswith(_NOT_KERNEL)]
-    return Report(skipped=f"nothing here compiles {', '.join(code)}") if code else Report(summary="no C file to compile")
+    """What a check says of a patch that files() finds nothing for: that is right only where it touches nothing but text."""
+    names = [name for name in patch.paths if not _TEXT.fullmatch(name)]
+    if not names:
+        return Report(summary="no C file to compile")
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return Report(skipped=f"nothing here compiles {', '.join(names[:_SHOWN])}{more}")
+
+
+def is_compiled(name: str) -> bool:
+    """Whether a file is compiled, by itself or as a header."""
+    return _is_c(name) or _is_header(name)
+
+
+def _is_c(name: str) -> bool:
+    return bool(_PLAIN_NAME.fullmatch(name)) and not name.startswith(_NOT_KERNEL)
+
+
+def _is_header(name: str) -> bool:
+    return name.endswith(".h") and not name.startswith(_NOT_KERNEL)
 
 
 def _users(job: Job, patch: Patch, header: str) -> list[str]:
