@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from small_world import World, git
+from small_world import World, edit, git, write
 
 from mhp.check import build, compare, kernels, makefiles, new_messages, regions, registry, runner, series, sources
 from mhp.check.build import Built
@@ -37,6 +37,8 @@ int last;
 
 @pytest.fixture(name="job")
 def fixture_job(world: World, tmp_path: Path) -> Iterator[Job]:
+    edit(world.kernel / "mm/Makefile", "page_alloc.o", "page_alloc.o sparse.o sparse-vmemmap.o fine.o")
+    git(world.kernel, "commit", "-q", "-a", "--amend", "-m", "base")
     world.mm_patch(1)
     tree = world.prepare()
     with using(tree):
@@ -110,6 +112,30 @@ def test_file_that_is_left_out_beside_others_is_named(job: Job, monkeypatch: pyt
     patch = replace(job.one, paths=("mm/memory_hotplug.c", "mm/a.S", "include/linux/mm.h", "MAINTAINERS", "mm/a b.c"))
     report = new_messages.report(replace(job, patch=patch), [kernels.one("x86_64")])
     assert report.status == Status.PASS and report.notes[0] == "not compiled: mm/a.S, mm/a b.c"
+
+
+def test_file_that_others_include_is_compiled_with_them(world: World, tmp_path: Path) -> None:
+    write(world.kernel, {
+        "mm/Makefile": "obj-y := memory_hotplug.o init_$(BITS).o build_all.o\nobj-$(CONFIG_A) += \\\n\tlast.o\n",
+        "mm/build_all.c": '#ifdef CONFIG_PSI\n# include "psi-a.c"\n#endif\n', "mm/stray.c": '#include "psi-a.c"\n',
+        "mm/deep/other.c": '#include "psi-a.c"\n',
+        **{f"mm/{name}.c": "int a;\n" for name in ("psi-a", "init_64", "last", "bounds")}})
+    git(world.kernel, "add", "-A")
+    git(world.kernel, "commit", "-q", "-m", "more files")
+    world.patch(world.patches, "0001-a.patch", {"mm/psi-a.c": ("int a;", "int b;")}, "mm: a")
+    tree = world.prepare()
+    with using(tree):
+        found = series.read(tree, None, None)
+        job = Job(found, found.patches[0], tree, tmp_path)
+
+        def compiled(*names: str) -> list[str]:
+            return sources.files(job, replace(job.one, paths=names))
+
+        assert compiled("mm/psi-a.c") == ["mm/build_all.c"] and not sources.left_out(job, job.one)
+        for name in ("mm/init_64.c", "mm/last.c", "mm/deep/other.c"):
+            assert compiled(name) == [name]
+        assert compiled("mm/psi-a.c", "mm/bounds.c", "mm/build_all.c") == ["mm/build_all.c"]
+        assert sources.left_out(job, replace(job.one, paths=("mm/psi-a.c", "mm/bounds.c"))) == ["mm/bounds.c"]
 
 
 def test_files_of_a_new_option_are_taken_in(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:

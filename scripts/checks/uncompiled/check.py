@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Changed lines that none of the kernels compiles: no build of ours can have found a fault in them."""
 
+from dataclasses import replace
+
 from mhp.check import build, kernels, regions, sources
 from mhp.check.model import Finding, Job, Report, Status
 
@@ -13,7 +15,7 @@ def check(job: Job) -> Report:
     assert patch.before and patch.after
     every = [*kernels.kernels("arch"), *kernels.kernels("toggle")]
     there = [kernel for kernel in every if not kernel.missing]
-    left_out = sources.left_out(patch)
+    left_out = [name for name in sources.left_out(job, patch) if not sources.is_compiled(name)]
     notes = (*(kernel.missing for kernel in every if kernel.missing),
              *([f"not looked at: {', '.join(left_out)}"] if left_out else []))
     if not there:
@@ -48,7 +50,7 @@ def _missed(job: Job, there: list[kernels.Kernel], name: str, of_file: list[regi
     assert job.one.after
     if not changed:
         return [], True
-    files = [name] if name.endswith(".c") else sources.files(job, job.one)
+    files = sources.files(job, replace(job.one, paths=(name,)) if name.endswith(".c") else job.one)
     if not any(build.taken_in(job, there, job.one.after, file) for file in files):
         return changed, True
     made = True

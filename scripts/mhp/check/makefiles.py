@@ -8,6 +8,8 @@ from pathlib import Path
 from mhp.arch import Arch
 from mhp.check.kernels import Kernel
 
+_VARIABLE = re.compile(r"\$\([^()]*\)")
+_OBJECT = re.compile(rf"(?:{_VARIABLE.pattern}|[^\s:=#()])+\.o\b")
 _MAKE_RULE = re.compile(r"^[\w-]+-(?:y|objs|\$\(CONFIG_(\w+)\))\s*[:+]?=\s*(.*)$")
 
 
@@ -22,6 +24,13 @@ def config(build: Path) -> dict[str, str]:
     """The .config: name without CONFIG_ to value."""
     lines = (build / ".config").read_text(encoding="utf-8", errors="replace").splitlines()
     return dict(line.removeprefix("CONFIG_").split("=", 1) for line in lines if line.startswith("CONFIG_"))
+
+
+def names(text: str, name: str) -> bool:
+    """Whether a Makefile says anything of a C file's object, perhaps with a variable in its name (init_$(BITS).o)."""
+    target = f"{Path(name).stem}.o"
+    return any(re.fullmatch(".*".join(map(re.escape, _VARIABLE.split(word.rpartition("/")[2]))), target)
+               for word in _OBJECT.findall(text))
 
 
 def enabled(path: Path, build: Path, name: str) -> bool:

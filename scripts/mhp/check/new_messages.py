@@ -27,7 +27,7 @@ def report(job: Job, kernels: Sequence[Kernel], *words: str,
     if not names:
         return sources.nothing(patch)
     findings: list[Finding] = []
-    left_out = sources.left_out(patch)
+    left_out = sources.left_out(job, patch)
     notes = [f"not compiled: {', '.join(left_out)}"] if left_out else []
     notes += [kernel.missing for kernel in kernels if kernel.missing]
     there = [kernel for kernel in kernels if not kernel.missing]

@@ -5,7 +5,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from mhp.check import makefiles
 from mhp.check.model import Job, Report
+from mhp.check.once import Once
 from mhp.check.series import Patch
 
 _USERS = 6
@@ -20,18 +22,55 @@ _SHOWN = 4
 # Names that mean nothing to make and to a shell; a patch may bring any.
 _PLAIN_NAME = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.+-]*/)*[A-Za-z0-9_][A-Za-z0-9_.+-]*\.c")
 
+_chosen: Once[dict[str, list[str]]] = Once()
+
 
 def files(job: Job, patch: Patch) -> list[str]:
-    """The C files to compile for a patch: those it touches, and some that include a header it touches."""
+    """The C files to compile for a patch: those it touches, and some that include a header it touches. For one that is
+    not compiled by itself, those beside it that include it."""
+    return list(dict.fromkeys(one for compiled in _of(job, patch).values() for one in compiled))
+
+
+def _of(job: Job, patch: Patch) -> dict[str, list[str]]:
+    """C file to what is compiled for it."""
+    return _chosen.get((job.tree.path, patch.before, patch.after, patch.paths), lambda: _choose(job, patch))
+
+
+def _choose(job: Job, patch: Patch) -> dict[str, list[str]]:
     found = [name for name in patch.paths if name.endswith(".c")]
     for header in (name for name in patch.paths if _is_header(name)):
         found += _users(job, patch, header)
-    return [name for name in dict.fromkeys(found) if _is_c(name)]
+    names = [name for name in dict.fromkeys(found) if _is_c(name)]
+    there = job.git.entries(patch.after or "", names)
+    return {**_by_makefile(job, patch.after or "", list(there)),
+            **_by_makefile(job, patch.before or "", [name for name in names if name not in there])}
 
 
-def left_out(patch: Patch) -> list[str]:
+def _by_makefile(job: Job, commit: str, names: Sequence[str]) -> dict[str, list[str]]:
+    """C file to itself; where the Makefile beside it does not name it, to what the Makefile names and includes it."""
+    entries = job.git.entries(commit, list({str(Path(name).with_name("Makefile")) for name in names}))
+    blobs = job.git.contents([entry.oid for entry in entries.values()]) if entries else {}
+    texts = {str(Path(path).parent): blobs[entry.oid].decode(errors="replace") for path, entry in entries.items()}
+    found = {}
+    for name in names:
+        text = texts.get(str(Path(name).parent))
+        found[name] = [name] if text is None or makefiles.names(text, name) else [
+            user for user in _including(job, commit, name) if makefiles.names(text, user)][:_USERS]
+    return found
+
+
+def _including(job: Job, commit: str, name: str) -> list[str]:
+    """The C files beside a file that include it."""
+    path = Path(name)
+    pattern = rf'^[[:space:]]*#[[:space:]]*include[[:space:]]+"{re.escape(path.name)}"'
+    found = job.git.run("grep", "-l", "-E", pattern, commit, "--", f":(glob){path.with_name('*.c')}").text.splitlines()
+    return [user.partition(":")[2] for user in found]
+
+
+def left_out(job: Job, patch: Patch) -> list[str]:
     """The files of a patch that are not compiled, and are no text either."""
-    return [name for name in patch.paths if not is_compiled(name) and not _TEXT.fullmatch(name)]
+    compiled = _of(job, patch)
+    return [name for name in patch.paths if not compiled.get(name) and not _is_header(name) and not _TEXT.fullmatch(name)]
 
 
 def nothing(patch: Patch) -> Report:
