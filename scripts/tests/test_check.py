@@ -353,6 +353,19 @@ def test_messages_are_new_by_text_not_by_count() -> None:
     assert [(message.file, message.line, message.text) for message in compare.new(before, after)] == [
         ("a.c", 12, "warning: z")]
     assert len(compare.new(after, [*after, after[0]])) == 1
+    moved = [replace(message, file="b.c") for message in after]
+    assert compare.new(after, moved, {"b.c": "a.c"}) == [] and compare.new(after, moved) == moved
+
+
+def test_moved_file_has_the_kernel_doc_messages_that_it_had_before(world: World, tree: PreparedTree, tmp_path: Path) -> None:
+    write(tree.path, {"scripts/kernel-doc": "#!/bin/sh\necho \"$2:1: warning: x\" >&2\n"})
+    (tree.path / "scripts/kernel-doc").chmod(0o755)
+    git(world.kernel, "mv", "mm/page_alloc.c", "mm/pages.c")
+    git(world.kernel, "commit", "-q", "-m", "mm: move")
+    found = series.read(tree, "HEAD^..HEAD", world.kernel)
+    program = next(check for check in registry.all_checks() if check.name == "kernel-doc").program
+    report = program(Job(found, found.patches[0], tree, tmp_path))
+    assert report.status == Status.PASS and report.notes == ("1 messages were there before",)
 
 
 @pytest.mark.parametrize("subject, prefixes, status", [

@@ -62,7 +62,7 @@ def test_emitted_follows_the_line_markers() -> None:
 def test_added_lines_of_a_commit(job: Job) -> None:
     patch = job.one
     assert patch.before and patch.after
-    assert regions.added(job.git, patch.before, patch.after, "mm/memory_hotplug.c") == [11]
+    assert regions.added(job.git, patch.before, patch.after, "mm/memory_hotplug.c", "mm/memory_hotplug.c") == [11]
 
 
 @pytest.mark.parametrize("name", ["A=b.c", "-f.c", "$(touch x).c", "a b.c", "a;b.c", "a'b.c"])
@@ -288,6 +288,47 @@ def fake(monkeypatch: pytest.MonkeyPatch, job: Job, before: Built, after: Built)
     monkeypatch.setattr(build, "objects", lambda _job, there, commit, names, *_words: {
         kernel.name: {name: outcome[commit] for name in names} for kernel in there})
     monkeypatch.setattr(kernels.Kernel, "missing", "")
+
+
+@pytest.fixture(name="moved")
+def fixture_moved(job: Job, world: World) -> Job:
+    """A patch that moves a file and adds a line to it."""
+    git(world.kernel, "mv", "mm/page_alloc.c", "mm/fine.c")
+    edit(world.kernel / "mm/fine.c", "return 3;", "return\n4;")
+    git(world.kernel, "commit", "-q", "-a", "-m", "mm: move")
+    found = series.read(job.tree, "HEAD^..HEAD", world.kernel)
+    return replace(job, series=found, patch=found.patches[0])
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_moved_file_has_the_messages_that_it_had_before(moved: Job, monkeypatch: pytest.MonkeyPatch, broken: bool) -> None:
+    old = Message("mm/page_alloc.c", 3, "warning: old")
+    outcome = {"mm/page_alloc.c": Built((old,), broken, "error"), "mm/fine.c": Built((replace(old, file="mm/fine.c"),), broken)}
+    there = {moved.one.before: "mm/page_alloc.c", moved.one.after: "mm/fine.c"}
+    monkeypatch.setattr(build, "objects", lambda _job, _there, commit, names, *_words: {
+        "x86_64": {name: outcome[name] for name in names if name == there[commit]}})
+    monkeypatch.setattr(kernels.Kernel, "missing", "")
+    report = new_messages.report(moved, [kernels.one("x86_64")])
+    assert (report.status, report.broken) == ((Status.SKIP, True) if broken else (Status.PASS, False))
+    assert report.notes[-1] == f"x86_64: {int(not broken)} of 1 files compiled"
+
+
+def test_moved_file_s_objects_are_compared(moved: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = moved.scratch / "a.o"
+    made.touch()
+    monkeypatch.setattr(build, "kept", lambda _job, _kernel, commit, _names, _more=(): {
+        "mm/page_alloc.c" if commit == moved.one.before else "mm/fine.c": made})
+    (program,) = (one.program for one in registry.all_checks() if one.name == "stack")
+    monkeypatch.setitem(program.__globals__, "_frames", lambda _job, _path: {"f": 600})
+    report = program(moved)
+    assert report.status == Status.PASS and report.notes[0] == "mm/fine.c:"
+
+
+def test_only_what_is_changed_in_a_moved_file_is_new(moved: Job) -> None:
+    before, after = moved.one.before, moved.one.after
+    assert before and after
+    assert regions.added(moved.git, before, after, "mm/fine.c", "mm/page_alloc.c") == [4, 5]
+    assert len(regions.added(moved.git, before, after, "mm/fine.c", "mm/fine.c")) == 61
 
 
 OLD = Message("mm/memory_hotplug.c", 5, "warning: old")

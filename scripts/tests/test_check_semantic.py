@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from small_world import World
+from small_world import World, git
 
 from mhp.check import cache, registry, semantic, series
 from mhp.check.model import Job, Report, Status
@@ -82,6 +82,17 @@ def test_only_the_patch_that_brings_a_message_has_it(spatch: Spatch) -> None:
     first, second = spatch.report(1), spatch.again(2)
     assert first.status == Status.WARN and second.status == Status.PASS
     assert [(one.text, one.where.partition(":")[0]) for one in first.findings] == [("WARNING bad", "mm/page_alloc.c")]
+
+
+def test_moved_file_has_the_messages_that_it_had_before(spatch: Spatch, world: World) -> None:
+    spatch.rule("word.cocci", "return 7;")
+    git(world.kernel, "mv", "mm/page_alloc.c", "mm/pages.c")
+    git(world.kernel, "commit", "-q", "-m", "mm: move")
+    moved = series.read(spatch.job.tree, "HEAD^..HEAD", world.kernel)
+    spatch.job = replace(spatch.job, series=moved)
+    assert moved.patches[0].renamed and spatch.report(1).status == Status.PASS
+    (call, *_before) = spatch.calls()
+    assert "/mm/pages.c" in call
 
 
 def test_one_call_is_about_all_versions(spatch: Spatch) -> None:

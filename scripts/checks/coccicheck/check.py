@@ -25,6 +25,6 @@ def check(job: Job) -> Report:
     old, new = ([message for said in one.values() for rule, messages in said.items()
                  if rule not in silent and not isinstance(messages, str) for message in messages]
                 for one in (before, after))
-    findings = [Finding(Status.WARN, message.text, message.where) for message in compare.new(old, new)]
+    findings = [Finding(Status.WARN, message.text, message.where) for message in compare.new(old, new, job.one.renamed)]
     return Report(tuple(findings), summary=f"{len(rules) - len(silent)} semantic patches, nothing new", notes=notes,
                   keep=not silent)

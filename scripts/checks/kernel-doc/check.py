@@ -21,7 +21,7 @@ def check(job: Job) -> Report:
         return Report(summary="no C file")
     assert patch.before and patch.after
     before, after = (_messages(job, commit, names) for commit in (patch.before, patch.after))
-    findings = [Finding(Status.WARN, message.text, message.where) for message in compare.new(before, after)]
+    findings = [Finding(Status.WARN, message.text, message.where) for message in compare.new(before, after, patch.renamed)]
     return Report(tuple(findings), summary=f"nothing new in {len(names)} file{'s' if len(names) > 1 else ''}",
                   notes=(f"{len(before)} messages were there before",) if before else ())
 

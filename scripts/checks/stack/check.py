@@ -25,18 +25,20 @@ def check(job: Job) -> Report:
         return Report(skipped=kernel.missing)
     before = build.kept(job, kernel, patch.before, names)
     after = build.kept(job, kernel, patch.after, names, sources.later(job, names))
-    both = sorted(name for name in set(before) & set(after) if before[name].exists() and after[name].exists())
+    old_name = {name: patch.renamed.get(name, name) for name in after}
+    both = sorted(name for name, old in old_name.items()
+                  if old in before and before[old].exists() and after[name].exists())
     compiled = all(path.exists() for path in (*before.values(), *after.values()))
     if not both:
         return (Report(skipped=f"{kernel.name} has no object of these files both before and after the patch: "
                        + ", ".join(names), keep=compiled) if names else sources.nothing(patch))
     findings, notes, grown = [], [], 0
     for name in both:
-        old, new = (_frames(job, kept[name]) for kept in (before, after))
+        was, made = before[old_name[name]], after[name]
+        old, new = _frames(job, was), _frames(job, made)
         findings += [Finding(Status.WARN, f"{function}() uses {size} bytes of stack, {old.get(function, 0)} before", name)
                      for function, size in new.items() if size >= _LARGE and size - old.get(function, 0) > _GROWTH]
-        text = run(["/usr/bin/python3", job.tree.path / "scripts/bloat-o-meter", before[name], after[name]],
-                   timeout=_TIMEOUT_SECONDS).text
+        text = run(["/usr/bin/python3", job.tree.path / "scripts/bloat-o-meter", was, made], timeout=_TIMEOUT_SECONDS).text
         total = _TOTAL.search(text)
         grown += int(total[2]) - int(total[1]) if total else 0
         notes += [f"{name}:", *text.splitlines()]

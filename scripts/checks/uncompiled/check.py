@@ -30,7 +30,8 @@ def check(job: Job) -> Report:
             continue
         text = job.git.contents([entry.oid])[entry.oid].decode(errors="replace")
         of_file = regions.lines(text)
-        changed = [number for number in regions.added(job.git, patch.before, patch.after, name)
+        old = patch.renamed.get(name, name)
+        changed = [number for number in regions.added(job.git, patch.before, patch.after, name, old)
                    if of_file[number - 1].code]
         looked += len(changed)
         missed, whole = _missed(job, there, name, of_file, changed)

@@ -6,8 +6,8 @@ Line numbers move when a patch adds a line, so two messages are the same when fi
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mhp.git import Git
@@ -48,13 +48,15 @@ def read(text: str, top: str) -> list[Message]:
     return found
 
 
-def new(before: Sequence[Message], after: Sequence[Message]) -> list[Message]:
-    """The messages of `after` that `before` does not have, or not so often."""
+def new(before: Sequence[Message], after: Sequence[Message], renamed: Mapping[str, str] | None = None) -> list[Message]:
+    """The messages of `after` that `before` does not have, or not so often. renamed: new name to old name of files."""
+    old_name = renamed or {}
     left = Counter(message.same for message in before)
     found = []
     for message in after:
-        if left[message.same]:
-            left[message.same] -= 1
+        same = replace(message, file=old_name.get(message.file, message.file)).same
+        if left[same]:
+            left[same] -= 1
         else:
             found.append(message)
     return found

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The compiler's messages about a patch's files, before and after it, in one or several kernels."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from mhp import upstream
 from mhp.check import build, compare, sources
@@ -33,6 +33,8 @@ def report(job: Job, kernels: Sequence[Kernel], *words: str,
     there = [kernel for kernel in kernels if not kernel.missing]
     before = build.objects(job, there, patch.before, names, *words)
     after = build.objects(job, there, patch.after, [*names, *sources.later(job, names)], *words)
+    renamed = patch.renamed
+    wanted = [name for name in names if name in renamed or name not in renamed.values()]
     done: list[str] = []
     unknown: dict[str, str] = {}
     failed = False
@@ -44,9 +46,10 @@ def report(job: Job, kernels: Sequence[Kernel], *words: str,
         failed = failed or any(built.failed for built in (*old.values(), *new.values()))
         notes += [f"{kernel.name}: {fault}: {name} does not compile without the patch:\n{_tail(old[name].output)}"
                   for name, fault in here.items()]
-        findings += _compare(kernel, old, {name: one for name, one in new.items() if name not in here}, keep)
-        notes += [f"{kernel.name}: {len(set(new) - set(here))} of {len(names)} files compiled"]
-        done += [kernel.name] if set(new) - set(here) else []
+        known = {name: one for name, one in new.items() if renamed.get(name, name) not in here}
+        findings += _compare(kernel, old, known, keep, renamed)
+        notes += [f"{kernel.name}: {len(known)} of {len(wanted)} files compiled"]
+        done += [kernel.name] if known else []
     broken = _BASE in unknown.values()
     if not done and not findings:
         return Report(skipped="; ".join(note.splitlines()[0] for note in notes) or "nothing was compiled",
@@ -62,16 +65,16 @@ def _at_fault(job: Job, kernel: Kernel, name: str, *words: str) -> str:
 
 
 def _compare(kernel: Kernel, before: dict[str, build.Built], after: dict[str, build.Built],
-             keep: Callable[[Message], bool]) -> list[Finding]:
+             keep: Callable[[Message], bool], renamed: Mapping[str, str]) -> list[Finding]:
     found = []
     for name, built in after.items():
         if built.failed:
             found.append(Finding(Status.FAIL, f"{name} does not compile with {kernel.name}",
                                  _first_error(built), _tail(built.output)))
             continue
-        older = before[name].messages if name in before else ()
+        older = before[old].messages if (old := renamed.get(name, name)) in before else ()
         found += [Finding(Status.WARN, f"{kernel.name}: {message.text}", message.where)
-                  for message in compare.new(list(filter(keep, older)), list(filter(keep, built.messages)))]
+                  for message in compare.new(list(filter(keep, older)), list(filter(keep, built.messages)), renamed)]
     return found
 
 

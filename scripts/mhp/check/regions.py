@@ -60,10 +60,10 @@ def _code(line: str, comment: bool) -> tuple[str, bool]:
     return out.strip(), comment
 
 
-def added(git: Git, before: str, after: str, name: str) -> list[int]:
-    """The numbers, in the new file, of the lines that differ between two commits."""
-    text = git.text("--literal-pathspecs", "diff", "--no-color", "--no-ext-diff", "--no-renames", "-U0", before, after, "--",
-                    name)
+def added(git: Git, before: str, after: str, name: str, old: str) -> list[int]:
+    """The numbers, in the new file, of the lines that differ between two commits. old: the name that it had before."""
+    which = [before, after, "--", name] if old == name else [f"{before}:{old}", f"{after}:{name}"]
+    text = git.text("--literal-pathspecs", "diff", "--no-color", "--no-ext-diff", "--no-renames", "-U0", *which)
     found = []
     for line in text.splitlines():
         if match := _HUNK.match(line):
