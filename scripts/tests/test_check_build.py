@@ -175,6 +175,33 @@ def test_table_of_kernels() -> None:
     assert len({one.id for one in (*arches, *toggles)}) == len(arches) + len(toggles)
 
 
+TOGGLE = replace(kernels.one("x86_64"), name="no-numa", options=("SMP=y", "NUMA=n"), own=("NUMA=n",))
+
+
+@pytest.mark.parametrize("config, kept, note", [
+    ("CONFIG_SMP=y\n# CONFIG_NUMA is not set\n", True, ""),
+    ("CONFIG_NUMA=y\nCONFIG_SMP=y\n", False, "no-numa is left out: Kconfig does not give NUMA=n"),
+    ("CONFIG_SMP=y\n", False, "no-numa is left out: Kconfig does not give NUMA=n"),
+    ("# CONFIG_SMP is not set\n# CONFIG_NUMA is not set\n", True, "no-numa: Kconfig does not give SMP")])
+def test_toggle_that_kconfig_does_not_give_is_left_out(job: Job, monkeypatch: pytest.MonkeyPatch, config: str, kept: bool,
+                                                       note: str) -> None:
+    fake(monkeypatch, job, Built((), False), Built((), False), configured=False)
+    monkeypatch.setattr(build, "_configure", lambda *_words: None)
+    place = build.build_dir(job.tree, TOGGLE)
+    place.mkdir(parents=True)
+    (place / ".config").write_text(config)
+    report = new_messages.report(job, [TOGGLE])
+    assert report.status == (Status.PASS if kept else Status.SKIP)
+    assert [text for text in report.notes if "Kconfig" in text] == [note] * bool(note)
+    assert kept or note in report.line
+
+
+def test_toggles_know_their_own_options() -> None:
+    assert {one.name: one.own for one in kernels.kernels("toggle")}["no-numa"] == ("NUMA=n",)
+    assert all(one.own and set(one.own) <= set(one.options) for one in kernels.kernels("toggle", "ppc64le"))
+    assert not any(one.own for one in kernels.kernels("arch"))
+
+
 def test_compiler_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernels.shutil, "which", lambda _name: None)
     assert kernels.one("x86_64", "clang").missing.endswith("(Debian package clang)")
@@ -207,6 +234,7 @@ def fixture_um(monkeypatch: pytest.MonkeyPatch) -> kernels.Kernel:
     """A kernel that takes in every file, and nothing of which was compiled yet; make is the test's to replace."""
     monkeypatch.setattr(kernels.Kernel, "make", ["ARCH=um"])
     monkeypatch.setattr(kernels.Kernel, "missing", "")
+    monkeypatch.setattr(build, "configured", lambda _job, there, _commit: (there, []))
     monkeypatch.setattr(build, "_memory", build._Memory())  # pylint: disable=protected-access
     monkeypatch.setattr(build, "_configure", lambda *_args: None)
     monkeypatch.setattr(makefiles, "enabled", lambda *_args: True)
@@ -282,11 +310,13 @@ def test_build_tier_goes_through_the_series_once(job: Job) -> None:
     assert numbers == sorted(numbers) and {1, 2, 9} == set(numbers)
 
 
-def fake(monkeypatch: pytest.MonkeyPatch, job: Job, before: Built, after: Built) -> None:
+def fake(monkeypatch: pytest.MonkeyPatch, job: Job, before: Built, after: Built, configured: bool = True) -> None:
     """Compilations that say what the test wants."""
     outcome = {job.one.before: before, job.one.after: after}
     monkeypatch.setattr(build, "objects", lambda _job, there, commit, names, *_words: {
         kernel.name: {name: outcome[commit] for name in names} for kernel in there})
+    if configured:
+        monkeypatch.setattr(build, "configured", lambda _job, there, _commit: (there, []))
     monkeypatch.setattr(kernels.Kernel, "missing", "")
 
 
@@ -307,6 +337,7 @@ def test_moved_file_has_the_messages_that_it_had_before(moved: Job, monkeypatch:
     there = {moved.one.before: "mm/page_alloc.c", moved.one.after: "mm/fine.c"}
     monkeypatch.setattr(build, "objects", lambda _job, _there, commit, names, *_words: {
         "x86_64": {name: outcome[name] for name in names if name == there[commit]}})
+    monkeypatch.setattr(build, "configured", lambda _job, there, _commit: (there, []))
     monkeypatch.setattr(kernels.Kernel, "missing", "")
     report = new_messages.report(moved, [kernels.one("x86_64")])
     assert (report.status, report.broken) == ((Status.SKIP, True) if broken else (Status.PASS, False))

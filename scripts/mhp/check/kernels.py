@@ -22,7 +22,8 @@ TOGGLED = "x86_64"
 
 @dataclass(frozen=True)
 class Kernel:
-    """A kernel to compile objects of. options: "NAME=value", without CONFIG_. cc: "gcc" or "clang"."""
+    """A kernel to compile objects of. options: "NAME=value", without CONFIG_; own: those that a toggle is about. cc: "gcc"
+    or "clang"."""
 
     name: str
     kind: str
@@ -31,6 +32,7 @@ class Kernel:
     package: str
     options: tuple[str, ...]
     cc: str = "gcc"
+    own: tuple[str, ...] = ()
 
     @property
     def native(self) -> bool:
@@ -77,11 +79,12 @@ def kernels(kind: str, toggled: str = TOGGLED) -> tuple[Kernel, ...]:
                 continue
             toggle = "arch" not in row
             of = base if toggle else row
-            options = [*common, *of["options"].split(), *(row["options"].split() if toggle else [])]
+            own = row["options"].split() if toggle else []
+            options = [*common, *of["options"].split(), *own]
             last = {option.partition("=")[0]: option for option in options}
             if toggle and toggled != TOGGLED:
                 name += f"-{toggled}"
-            found.append(Kernel(name, row["kind"], of["arch"], of["cross"], of["package"], tuple(last.values())))
+            found.append(Kernel(name, row["kind"], of["arch"], of["cross"], of["package"], tuple(last.values()), own=tuple(own)))
         return tuple(found)
     except (OSError, KeyError, TypeError, AttributeError, tomllib.TOMLDecodeError) as err:
         raise MhpError(Exit.INTERNAL, f"{_TABLE}: {err}") from err

@@ -30,7 +30,8 @@ def report(job: Job, kernels: Sequence[Kernel], *words: str,
     left_out = sources.left_out(job, patch)
     notes = [f"not compiled: {', '.join(left_out)}"] if left_out else []
     notes += [kernel.missing for kernel in kernels if kernel.missing]
-    there = [kernel for kernel in kernels if not kernel.missing]
+    there, lost = build.configured(job, [kernel for kernel in kernels if not kernel.missing], patch.before)
+    notes += lost
     before = build.objects(job, there, patch.before, names, *words)
     after = build.objects(job, there, patch.after, [*names, *sources.later(job, names)], *words)
     renamed = patch.renamed
