@@ -33,7 +33,7 @@ class Kunit:
         self.capfd = capfd
         self.calls_file = world.tmp / "calls"
         config = world.project / ".kunitconfig"
-        config.write_text("# The suites\nCONFIG_KUNIT=y\n# CONFIG_TTY is not set\n", encoding="utf-8")
+        config.write_text("# The suites\nCONFIG_KUNIT=y\nCONFIG_MHP_KUNIT=y\n# CONFIG_TTY is not set\n", encoding="utf-8")
         monkeypatch.setattr(paths, "KUNITCONFIG", config)
         monkeypatch.setenv("FAKE_CALLS", str(self.calls_file))
         monkeypatch.setattr(sys, "argv", ["scripts/kunit.py"])

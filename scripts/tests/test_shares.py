@@ -29,7 +29,7 @@ def fixture_shared(kunit: Kunit) -> Kunit:
 def test_each_suite_is_in_one_share(processors: int, guests: int) -> None:
     globs = shares.globs(processors)
     assert len(globs) == guests and len(SUITES) > 30
-    for name in [*SUITES, "mhp_0", "mhp_Upper", "mhp__"]:
+    for name in [*SUITES, "mhp_0", "mhp_Upper", "mhp__", "list-kunit-test", "hlist", "e", "9", "\xe9"]:
         assert sum(fnmatchcase(name, glob) for glob in globs) == 1, name
     assert guests == 1 or all(any(fnmatchcase(name, glob) for name in SUITES) for glob in globs)
 
@@ -52,6 +52,12 @@ def test_two_guests_one_verdict(shared: Kunit) -> None:
 def test_command_line_about_one_guest(shared: Kunit, words: tuple[str, ...]) -> None:
     shared("exec", *words)
     assert [call[0] for call in shared.calls if call[0] != "parse"] == ["exec"]
+
+
+def test_suites_that_are_not_ours_are_not_shared(shared: Kunit) -> None:
+    for subcommand in ("run", "exec"):
+        assert shared(subcommand, "--kconfig_add=CONFIG_MHP_KUNIT=n", "--kconfig_add=CONFIG_LIST_KUNIT_TEST=y") == Exit.PASS
+    assert [call[0] for call in shared.calls] == ["run", "exec"]
 
 
 def test_guests_can_be_asked_for(shared: Kunit) -> None:
