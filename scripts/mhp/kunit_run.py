@@ -224,9 +224,10 @@ def _side_by_side(job: Job, globs: Sequence[str], quiet: bool, fast: Fast | None
     finished = upstream.call_shared(job, parts, without_flag(list(job.options.rest), "--jobs"),
                                     stdout=subprocess.DEVNULL if quiet else None,
                                     first=(fast.argv, fast.env) if fast else None)
-    if fast and shares.first_failed(parts):
+    built = shares.first_status(parts) if fast else None
+    if built:
         raise building.failed(job, finished[0].ended.errors)
-    if fast and not finished[0].ended.stopped:
+    if fast and built == 0:
         building.finish_ninja(job, fast)
     if failed := [one for one in finished if not one.booted]:
         raise _build_error(job, failed[0], False)

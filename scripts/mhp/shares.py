@@ -89,9 +89,12 @@ def command(shares: Sequence[Share], commands: Sequence[Sequence[str]], python: 
     return [python, "-I", "-S", sharesmain.__file__, str(path)]
 
 
-def first_failed(shares: Sequence[Share]) -> bool:
-    """Whether the command that had to come first failed, so that no guest has run."""
-    return (shares[0].path.parent / sharesmain.FIRST).exists()
+def first_status(shares: Sequence[Share]) -> int | None:
+    """How the command that had to come first ended, when it did. No guest has run unless that is 0."""
+    try:
+        return int((shares[0].path.parent / sharesmain.FIRST).read_bytes())
+    except (OSError, ValueError):
+        return None
 
 
 def ended(shares: Sequence[Share]) -> list[tuple[int, float] | None]:

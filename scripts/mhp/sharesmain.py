@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 
-# Beside the plan: how each command ended, a dict of number to (status, seconds); and that the first one failed.
+# Beside the plan: how each command ended, a dict of number to (status, seconds); and the status of the first one.
 ENDED = "ended"
 FIRST = "first"
 _LOOK_SECONDS = 0.02
@@ -64,9 +64,10 @@ def _main(plan_path: str) -> int:
     if first:
         argv, added = first
         status = _exit_status(os.waitpid(_start(argv, {**os.environ, **added}, None), 0)[1])
+        with open(os.path.join(top, FIRST), "w", encoding="ascii") as told:
+            told.write(str(status))
         if status:
-            with open(os.path.join(top, FIRST), "wb"):
-                return status
+            return status
         for one in shares:
             _tell(one["ready"])
     began = time.monotonic()

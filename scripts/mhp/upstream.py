@@ -274,7 +274,7 @@ def call_shared(job: Job, parts: Sequence[Share], rest: Sequence[str], *, stdout
                     for one, part in zip(jobs, parts, strict=True)]
         ended = _supervise(watch, shares.command(parts, commands, PYTHON, first), commands, guest, stdout)
     found = []
-    built = not shares.first_failed(parts)
+    built = first is None or shares.first_status(parts) == 0
     for one, words, alone in zip(jobs, commands, shares.ended(parts), strict=True):
         status, seconds = alone or (ended.status, watch.seconds)
         how = guard.Ended(status, None if alone else ended.stopped, ended.errors)

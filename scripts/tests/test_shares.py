@@ -1,15 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0
 """Guests side by side: each suite in one of them, one verdict on all, and nothing left of any."""
 
+import json
 import re
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
-from test_kunit_run import Kunit, fixture_kunit, mentioning  # pylint: disable=unused-import # noqa: F401
+from test_kunit_run import (  # pylint: disable=unused-import # noqa: F401
+    Kunit, change_edit, fixture_kunit, mentioning)
 
-from mhp import guard, paths, results, shares, upstream
+from mhp import building, guard, paths, results, shares, unchanged, upstream
+from mhp.builddir import BuildDir
+from mhp.building import Fast
 from mhp.exits import Exit
+from mhp.unchanged import Change, Key
+from mhp.upstream import Job
 
 SUITES = re.findall(r'\.name = "(mhp_\w+)",', "".join(
     path.read_text(encoding="utf-8") for path in sorted((paths.SCRIPTS.parent / "kunit").rglob("*_kunit.c"))))
@@ -95,7 +101,7 @@ def _after(tmp_path: Path, first: str) -> tuple[guard.Ended, list[shares.Share],
 def test_guests_wait_for_what_comes_first(tmp_path: Path) -> None:
     make = 'sleep 0.2; printf "#!/bin/sh\\nsleep 0.1; echo $MADE \\"\\$1\\"\\n" >"$1"; chmod +x "$1"'
     ended, parts, printed = _after(tmp_path, make)
-    assert ended.status == 0 and ended.stopped is None and not shares.first_failed(parts)
+    assert ended.status == 0 and ended.stopped is None and shares.first_status(parts) == 0
     assert printed.splitlines() == [f"booted {part.glob}" for part in parts]
     # What came first is not a part of a guest's time.
     assert all(how is not None and how[0] == 0 and 0.1 <= how[1] for how in shares.ended(parts))
@@ -103,6 +109,18 @@ def test_guests_wait_for_what_comes_first(tmp_path: Path) -> None:
 
 def test_no_guest_runs_when_what_comes_first_fails(tmp_path: Path) -> None:
     ended, parts, printed = _after(tmp_path, "echo wrong >&2; exit 3")
-    assert ended.status == 3 and b"wrong" in ended.errors and shares.first_failed(parts) and not printed
+    assert ended.status == 3 and b"wrong" in ended.errors and shares.first_status(parts) == 3 and not printed
     assert shares.ended(parts) == [None, None]
     assert not mentioning(str(parts[0].path))
+
+
+@pytest.mark.parametrize(("ninja", "status"), [("/no/such/program", Exit.UNFINISHED), ("false", Exit.BUILD_FAILED)])
+def test_build_that_did_not_succeed_is_not_recorded(shared: Kunit, ninja: str, status: Exit) -> None:
+    def fast(job: Job, before: Key, found: Change) -> Fast:
+        return Fast((ninja,), {}, ("mm/memory_hotplug.o",), before, found.edited,
+                    unchanged.contents(job.tree.path, found.edited))
+
+    shared.monkeypatch.setattr(building, "fast", fast)
+    change_edit(shared)
+    shared.fails(status, "run")
+    assert json.loads(BuildDir(shared.build).stamp.read_bytes())["pending"] == ["mm/memory_hotplug.c"]
