@@ -111,7 +111,7 @@ def fast(job: Job, before: unchanged.Key, found: Change) -> Fast | None:
     argv: Sequence[str] = ()
     env: Mapping[str, str] = {}
     if plan:
-        jobs = int(job.options.seen.jobs or len(os.sched_getaffinity(0)))
+        jobs = job.options.seen.jobs or len(os.sched_getaffinity(0))
         argv, env = fastbuild.write(job.build, plan, environment, jobs)
     return Fast(tuple(argv), env, plan.objects if plan else (), before, found.edited, contents)
 

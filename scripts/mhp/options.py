@@ -115,9 +115,9 @@ def _own_parser() -> argparse.ArgumentParser:
 
 
 def _count(text: str) -> int:
-    number = int(text)
+    number = int(text) if text.isdecimal() else 0
     if not 1 <= number <= 10000:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 10000")
     return number
 
 
@@ -125,8 +125,9 @@ def _upstream_parser() -> argparse.ArgumentParser:
     """Upstream's flags that we have to look at; it accepts abbreviations, so we do."""
     parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
     for flag in ("build_dir", "cross_compile", "qemu_config", "filter", "filter_action",
-                 "run_isolated", "jobs"):
+                 "run_isolated"):
         parser.add_argument(f"--{flag}")
+    parser.add_argument("--jobs", type=_count)
     parser.add_argument("--arch", default="um")
     parser.add_argument("--timeout", type=int, default=300)
     for flag in ("make_options", "kunitconfig", "kconfig_add", "kernel_args", "qemu_args"):

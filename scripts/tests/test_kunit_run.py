@@ -175,8 +175,9 @@ def test_upstream_usage_error(kunit: Kunit) -> None:
     kunit.fails(Exit.USAGE, "run", "--no_such_flag=1")
 
 
-def test_bad_value_is_usage(kunit: Kunit) -> None:
-    kunit.fails(Exit.USAGE, "run", "--timeout=soon")
+@pytest.mark.parametrize("flag", ["--timeout=soon", "--jobs=x", "--jobs=0", "--jobs=-1"])
+def test_bad_value_is_usage(kunit: Kunit, flag: str) -> None:
+    kunit.fails(Exit.USAGE, "run", flag)
 
 
 def test_vanished_option_is_named_with_its_reason(kunit: Kunit, monkeypatch: pytest.MonkeyPatch) -> None:
