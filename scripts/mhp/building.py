@@ -95,7 +95,7 @@ def fast(job: Job, before: unchanged.Key, found: Change) -> Fast | None:
         if shutil.which("ninja") is None:
             raise NotFast("ninja is not installed (`make setup` does it), with which it would be faster")
         options = kconfig.read(job.build.config)
-        fastbuild.check_config(options, found.commit)
+        fastbuild.check_config(options)
         records = Records(job.build.path, job.tree.path)
         objects = fastbuild.objects_of(records, job.tree.path, found.edited)
         environment = _environment(job) if objects else {}

@@ -22,9 +22,10 @@ from mhp.builddir import BuildDir
 from mhp.kbuild import VMLINUX_A, Record, Records
 from mhp.state import write_whole
 
-# Rules of kbuild that run commands which no record holds, or make something of vmlinux that we do not.
+# Rules of kbuild that run commands which no record holds, or make something of vmlinux that we do not; the release
+# holds the commit, and whether there are edits.
 _REFUSED_OPTIONS = ("MODULES", "MODVERSIONS", "LTO_CLANG", "RUST", "TRIM_UNUSED_KSYMS", "BUILTIN_MODULE_RANGES",
-                    "FTRACE_MCOUNT_USE_RECORDMCOUNT")
+                    "FTRACE_MCOUNT_USE_RECORDMCOUNT", "LOCALVERSION_AUTO")
 _REFUSED_VARIABLES = ("KBUILD_CHECKSRC", "KBUILD_EXTRA_WARN", "KBUILD_NSDEPS", "KBUILD_SYMTYPES")
 # Where make writes for itself what is true for that one make only.
 _OF_ONE_MAKE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MAKE_TERMOUT", "MAKE_TERMERR",
@@ -64,13 +65,11 @@ class Plan:
     steps: list[Step] = field(default_factory=list)
 
 
-def check_config(options: kconfig.Options, commit_changed: bool) -> None:
+def check_config(options: kconfig.Options) -> None:
     """Raise NotFast when the configuration has rules that are not followed here."""
     for name in _REFUSED_OPTIONS:
         if options.get(name) == "y":
             raise NotFast(f"CONFIG_{name} is set")
-    if commit_changed and options.get("LOCALVERSION_AUTO") == "y":
-        raise NotFast("the kernel's release holds the commit (CONFIG_LOCALVERSION_AUTO)")
 
 
 def check_environment(environment: Mapping[str, str]) -> None:

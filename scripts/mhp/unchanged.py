@@ -100,13 +100,12 @@ class Change:
     """What has changed since the last complete build.
 
     why: for people. edited: the files of the tree that have changed, or that a build after it, which did
-    not end well, was about. only_files: nothing else has changed. commit: the tree is at another commit.
+    not end well, was about. only_files: nothing else has changed.
     """
 
     why: str
     edited: frozenset[str] = frozenset()
     only_files: bool = False
-    commit: bool = False
 
 
 def difference(git: Git, build: BuildDir, arch: str, now: Key) -> Change | None:
@@ -115,16 +114,15 @@ def difference(git: Git, build: BuildDir, arch: str, now: Key) -> Change | None:
         stamp = json.loads(build.stamp.read_bytes())
         before, pending = stamp["key"], stamp["pending"]
         edited = frozenset([*_edited(git, before["tree"], now["tree"]), *pending])
-        commit = before["tree"]["commit"] != now["tree"]["commit"]
         why = "the build directory was changed" if _products(build, arch) != stamp["products"] else _other(before, now)
         if why:
             return Change(why, edited)
         if edited:
             names = sorted(edited)
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-            return Change(f"{names[0]}{more} edited", edited, True, commit)
-        if commit:
-            return Change("the prepared tree is at another commit", edited, True, True)
+            return Change(f"{names[0]}{more} edited", edited, True)
+        if before["tree"]["commit"] != now["tree"]["commit"]:
+            return Change("the prepared tree is at another commit", edited, True)
         return None if before == now else Change("something else")
     except FileNotFoundError:
         return Change("there is no complete build yet")
