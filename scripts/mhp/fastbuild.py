@@ -22,10 +22,10 @@ from mhp.builddir import BuildDir
 from mhp.kbuild import VMLINUX_A, Record, Records
 from mhp.state import write_whole
 
-# Rules of kbuild that run commands which no record holds, or make something of vmlinux that we do not; the release
-# holds the commit, and whether there are edits.
+# Rules of kbuild that run commands which no record holds, as those that make sources of headers, or make something of
+# vmlinux that we do not; the release holds the commit, and whether there are edits.
 _REFUSED_OPTIONS = ("MODULES", "MODVERSIONS", "LTO_CLANG", "RUST", "TRIM_UNUSED_KSYMS", "BUILTIN_MODULE_RANGES",
-                    "FTRACE_MCOUNT_USE_RECORDMCOUNT", "LOCALVERSION_AUTO")
+                    "FTRACE_MCOUNT_USE_RECORDMCOUNT", "LOCALVERSION_AUTO", "IKHEADERS", "OID_REGISTRY", "SECURITY_APPARMOR")
 _REFUSED_VARIABLES = ("KBUILD_CHECKSRC", "KBUILD_EXTRA_WARN", "KBUILD_NSDEPS", "KBUILD_SYMTYPES")
 # Where make writes for itself what is true for that one make only.
 _OF_ONE_MAKE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MAKE_TERMOUT", "MAKE_TERMERR",

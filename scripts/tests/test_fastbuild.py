@@ -168,7 +168,7 @@ def test_names_are_whole_paths(toy: Toy) -> None:
         toy.build(["a.c"])
 
 
-@pytest.mark.parametrize("name", ["MODULES", "LOCALVERSION_AUTO"])
+@pytest.mark.parametrize("name", ["MODULES", "LOCALVERSION_AUTO", "IKHEADERS", "OID_REGISTRY", "SECURITY_APPARMOR"])
 def test_configurations_with_other_rules_are_not_fast(name: str) -> None:
     with pytest.raises(NotFast, match=f"CONFIG_{name} is set"):
         fastbuild.check_config({name: "y"})
