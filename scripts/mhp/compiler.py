@@ -55,12 +55,27 @@ def environment(env: Mapping[str, str]) -> dict[str, str]:
 def programs(options: Sequence[str], cross_compile: str) -> list[str]:
     """The programs whose change calls for a new build: compiler, assembler, linker, make."""
     names = ["make", "gcc", f"{cross_compile}gcc", f"{cross_compile}as", f"{cross_compile}ld"]
-    if llvm := os.environ.get("LLVM"):
-        # As in the kernel's Makefile: a directory, or the end of the names.
-        before, behind = llvm if llvm.endswith("/") else "", llvm if llvm.startswith("-") else ""
-        names += [f"{before}clang{behind}", f"{before}ld.lld{behind}"]
+    llvm = os.environ.get("LLVM", "")
     for option in options:
         name, _, value = option.partition("=")
         if name in ("CC", "HOSTCC", "LD") and value:
             names.append(value.split()[-1])
+        elif name == "LLVM":
+            llvm = value
+    if llvm:
+        prefix, suffix = llvm if llvm.endswith("/") else "", llvm if llvm.startswith("-") else ""
+        names += [f"{prefix}{name}{suffix}" for name in ("clang", "ld.lld", "llvm-ar")]
     return list(dict.fromkeys(names))
+
+
+def which(name: str, path: str) -> str | None:
+    """As shutil.which(), but what is behind a link of ccache's: the next program of that name on the path."""
+    found = shutil.which(name, path=path)
+    if found is None or not _is_ccache(found):
+        return found
+    others = (shutil.which(os.path.basename(name), path=place) for place in path.split(os.pathsep))
+    return next((other for other in others if other and not _is_ccache(other)), found)
+
+
+def _is_ccache(program: str) -> bool:
+    return os.path.basename(os.path.realpath(program)) == "ccache"

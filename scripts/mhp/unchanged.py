@@ -9,14 +9,13 @@ build that was cut off, is never taken for built.
 import hashlib
 import json
 import os
-import shutil
 import stat
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mhp import ahead
+from mhp import ahead, compiler
 from mhp.builddir import BuildDir
 from mhp.git import Git
 from mhp.state import write_whole
@@ -84,7 +83,7 @@ def key(git: Git, asked: Sequence[str], make: Sequence[str], programs: Sequence[
         "tree": _tree(git),
         "config": list(asked),
         "make": list(make),
-        "programs": {name: _identity(shutil.which(name, path=path)) for name in programs},
+        "programs": {name: _identity(compiler.which(name, path)) for name in programs},
         # Packages bring headers, libraries and tools that no list of ours would be complete about.
         "packages": _identity(PACKAGES),
         "environment": environment(env),

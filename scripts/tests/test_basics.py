@@ -186,3 +186,26 @@ def test_ccache_and_kbuild_name_files_alike(monkeypatch: pytest.MonkeyPatch) -> 
     assert found == ["CC=ccache x86_64-linux-gnu-gcc", "HOSTCC=ccache gcc",
                      "KCPPFLAGS=-DMINE -fmacro-prefix-map=../linux/="]
     assert len(compiler.make_options(["KCPPFLAGS=-DTHEIRS"], "", "../linux")) == 2
+
+
+def test_compiler_is_what_is_behind_ccaches_links(tmp_path: Path) -> None:
+    for name in ("bin/ccache", "bin/gcc", "usr/lib/ccache/x"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch(mode=0o755)
+    links, real = tmp_path / "usr/lib/ccache", tmp_path / "bin"
+    for name in ("gcc", "clang"):
+        (links / name).symlink_to(real / "ccache")
+    path = f"{links}:{real}"
+    assert compiler.which("gcc", path) == compiler.which(f"{links}/gcc", path) == f"{real}/gcc"
+    assert compiler.which("x", path) == f"{links}/x" and compiler.which("none", path) is None
+    assert compiler.which("clang", path) == f"{links}/clang"
+
+
+@pytest.mark.parametrize(("value", "names"), [
+    ("1", ["clang", "ld.lld", "llvm-ar"]), ("-19", ["clang-19", "ld.lld-19", "llvm-ar-19"]),
+    ("/opt/llvm/", ["/opt/llvm/clang", "/opt/llvm/ld.lld", "/opt/llvm/llvm-ar"]), ("", [])])
+def test_programs_are_llvms(value: str, names: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLVM", "of the environment/")
+    assert compiler.programs([f"LLVM={value}"], "")[4:] == names
+    monkeypatch.setenv("LLVM", value)
+    assert compiler.programs([], "")[4:] == names

@@ -288,6 +288,19 @@ def test_any_change_builds(kunit: Kunit, change) -> None:  # type: ignore[no-unt
     assert [call[0] for call in kunit.calls] == ["run", "exec", "run", "exec"]
 
 
+def test_other_compiler_behind_ccaches_link_builds(kunit: Kunit) -> None:
+    top = kunit.world.tmp
+    write(top, {"links/ccache": "#!/bin/sh\n", "tools/gcc": "#!/bin/sh\n"})
+    (top / "links/gcc").symlink_to("ccache")
+    for name in ("links/ccache", "tools/gcc"):
+        (top / name).chmod(0o755)
+    kunit.monkeypatch.setenv("PATH", f"{top}/links:{top}/tools:{os.environ['PATH']}")
+    kunit("run")
+    edit(top / "tools/gcc", "#!/bin/sh", "#!/bin/bash")
+    kunit("run")
+    assert [call[0] for call in kunit.calls] == ["run", "run"]
+
+
 def test_each_edit_of_one_file_builds(kunit: Kunit) -> None:
     kunit("run")
     for number in (71, 72):
