@@ -28,10 +28,11 @@ _OBJECTS_SHOWN = 3
 
 def key(job: Job) -> unchanged.Key:
     """All that the build depends on, as of now."""
-    asked = [path.read_text(errors="backslashreplace") for path in job.kunitconfigs if path.is_file()]
-    asked += [job.machine.read_text(encoding="utf-8")] if job.machine else []
-    asked += [*job.kconfig_lines, job.arch, str(job.options.seen.qemu_config),
-              str(job.options.seen.alltests)]
+    theirs = job.options.seen.qemu_config
+    machine = job.tree.path / theirs if theirs else job.machine
+    files = [*job.kunitconfigs, *([machine] if machine else [])]
+    asked = [path.read_text(encoding="utf-8", errors="backslashreplace") for path in files if path.is_file()]
+    asked += [*job.kconfig_lines, job.arch, str(theirs), str(job.options.seen.alltests)]
     cross = job.cross_compile
     make = [*job.make_options, *job.options.seen.make_options, cross]
     return unchanged.key(job.tree.git, asked, make, compiler.programs(make, cross), upstream.environment())

@@ -9,6 +9,7 @@ build that was cut off, is never taken for built.
 import hashlib
 import json
 import os
+import re
 import stat
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ _NO_MATTER_STARTS = ("SSH_", "XDG_", "DBUS_", "TMUX", "STY", "HIST", "LESS", "TE
                      "GPG_", "PYTEST_", "MHP_", "GIT_", "CCACHE_", "SUDO_")
 
 PACKAGES = Path("/var/lib/dpkg/status")
+
+_OUTSIDE = re.compile(rb'^CONFIG_(INITRAMFS_SOURCE|EXTRA_FIRMWARE)="[^"]', re.MULTILINE)
 
 Key = dict[str, Any]
 
@@ -113,7 +116,8 @@ def difference(git: Git, build: BuildDir, arch: str, now: Key) -> Change | None:
         stamp = json.loads(build.stamp.read_bytes())
         before, pending = stamp["key"], stamp["pending"]
         edited = frozenset([*_edited(git, before["tree"], now["tree"]), *pending])
-        why = "the build directory was changed" if _products(build, arch) != stamp["products"] else _other(before, now)
+        why = ("the build directory was changed" if _products(build, arch) != stamp["products"] else
+               _other(before, now) or _outside(build))
         if why:
             return Change(why, edited)
         if edited:
@@ -152,6 +156,12 @@ def _other(before: Key, now: Key) -> str | None:
     if names := sorted(name for name in {*old, *new} if old.get(name) != new.get(name)):
         return f"another environment: {', '.join(names[:3])}"
     return None
+
+
+def _outside(build: BuildDir) -> str | None:
+    """Whether files go into the kernel that can be anywhere and are not looked at, for people."""
+    found = _OUTSIDE.search(build.config.read_bytes())
+    return f"files of CONFIG_{os.fsdecode(found[1])} may have changed" if found else None
 
 
 def contents(top: Path, names: Collection[str]) -> dict[str, str]:

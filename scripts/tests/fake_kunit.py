@@ -33,7 +33,7 @@ STUBBORN = ("import signal, subprocess, sys, time\n"
 def parser() -> argparse.ArgumentParser:
     """Upstream's command line, as far as tests use it."""
     top = argparse.ArgumentParser()
-    for flag in ("build_dir", "arch", "jobs", "filter", "run_isolated", "cross_compile"):
+    for flag in ("build_dir", "arch", "jobs", "filter", "run_isolated", "cross_compile", "qemu_config"):
         top.add_argument(f"--{flag}")
     for flag in ("make_options", "kunitconfig", "kconfig_add", "kernel_args"):
         top.add_argument(f"--{flag}", action="append", default=[])

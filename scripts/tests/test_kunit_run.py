@@ -329,6 +329,24 @@ def test_build_directory_is_locked(kunit: Kunit) -> None:
     assert seen == [kunit.build]
 
 
+def test_users_machine_is_looked_at(kunit: Kunit) -> None:
+    machine = kunit.world.tmp / "machine.py"
+    for text in ("memory = 1\n", "memory = 2\n"):
+        machine.write_text(text)
+        for _ in range(2):
+            kunit("run", f"--qemu_config={machine}")
+    assert [call[0] for call in kunit.calls] == ["run", "exec", "run", "exec"]
+
+
+@pytest.mark.parametrize(("lines", "second"), [
+    (['INITRAMFS_SOURCE="/there/list"'], "run"), (['EXTRA_FIRMWARE="a.fw b.fw"', 'INITRAMFS_SOURCE=""'], "run"),
+    (['INITRAMFS_SOURCE=""', 'EXTRA_FIRMWARE=""'], "exec")])
+def test_files_from_anywhere_in_the_kernel_build_always(kunit: Kunit, lines: list[str], second: str) -> None:
+    for _ in range(2):
+        kunit("run", *(f"--kconfig_add=CONFIG_{line}" for line in lines))
+    assert [call[0] for call in kunit.calls] == ["run", second]
+
+
 def test_other_options_build(kunit: Kunit) -> None:
     for flags in ([], ["--kconfig_add=CONFIG_A=y"], ["--make_options=V=1"], ["--brand_new_flag=1"]):
         kunit("run", *flags)
