@@ -30,23 +30,28 @@ _NO_MATTER_STARTS = ("SSH_", "XDG_", "DBUS_", "TMUX", "STY", "HIST", "LESS", "TE
 
 PACKAGES = Path("/var/lib/dpkg/status")
 
+# A directory, as of a repository within the tree: what is in it is not looked at, so it counts as edited.
+_NO_FILE = "no file"
+# What the kernel holds of files that can be anywhere, and are not looked at either.
 _OUTSIDE = re.compile(rb'^CONFIG_(INITRAMFS_SOURCE|EXTRA_FIRMWARE)="[^"]', re.MULTILINE)
 
 Key = dict[str, Any]
 
 
 def _file(path: Path) -> str:
-    """Content hash of a file or link, or what it is instead."""
+    """Content hash of a file, of what it is a link to as well, or what it is instead."""
+    link = ""
     try:
         status = path.lstat()
         if stat.S_ISLNK(status.st_mode):
-            return f"link to {os.readlink(path)}"
+            link = f"link to {os.readlink(path)}, "
+            status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            return "no file"
+            return _NO_FILE
         with path.open("rb") as file:
-            return f"{status.st_mode & 0o111:o} {hashlib.file_digest(file, 'sha256').hexdigest()}"
+            return f"{link}{status.st_mode & 0o111:o} {hashlib.file_digest(file, 'sha256').hexdigest()}"
     except OSError as err:
-        return str(err.strerror)
+        return f"{link}{err.strerror}"
 
 
 def _identity(path: str | os.PathLike[str] | None) -> str:
@@ -137,7 +142,7 @@ def _edited(git: Git, before: Key, now: Key) -> set[str]:
     """The files whose content differs between two states of the tree, as far as git tracks or sees them."""
     assert git.worktree
     old, new = before["edits"], now["edits"]
-    names = {name for name in {*old, *new} if old.get(name) != new.get(name)}
+    names = {name for name in {*old, *new} if old.get(name) != new.get(name) or new.get(name) == _NO_FILE}
     if before["commit"] != now["commit"]:
         changed = git.names("diff-tree", "-r", "-z", "--no-renames", "--name-only", before["commit"], now["commit"])
         # An edit that was committed is in both lists, and is no change.
@@ -159,7 +164,7 @@ def _other(before: Key, now: Key) -> str | None:
 
 
 def _outside(build: BuildDir) -> str | None:
-    """Whether files go into the kernel that can be anywhere and are not looked at, for people."""
+    """The option that takes such files into the kernel, for people."""
     found = _OUTSIDE.search(build.config.read_bytes())
     return f"files of CONFIG_{os.fsdecode(found[1])} may have changed" if found else None
 

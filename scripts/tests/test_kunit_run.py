@@ -214,6 +214,30 @@ def test_new_file_that_git_would_ignore_is_built(kunit: Kunit) -> None:
         assert kunit.calls[0][0] == "run"
 
 
+def test_edit_behind_a_link_builds(kunit: Kunit) -> None:
+    kunit("run")
+    ours, theirs = kunit.world.linux / "mm/page_alloc.c", kunit.world.tmp / "wip.c"
+    ours.rename(theirs)
+    ours.symlink_to(theirs)
+    for _ in range(2):
+        kunit("run")
+    edit(theirs, "return 7;", "return 77;")
+    for _ in range(2):
+        kunit("run")
+    assert [call[0] for call in kunit.calls] == ["run", "run", "exec", "run", "exec"]
+
+
+def test_repository_within_the_tree_builds_always(kunit: Kunit) -> None:
+    kunit("run")
+    mine = kunit.world.linux / "drivers/mine"
+    write(mine, {"mine.c": "int mine;\n"})
+    git(mine, "init", "-q")
+    for _ in range(2):
+        kunit("run")
+    assert [call[0] for call in kunit.calls] == ["run", "run", "run"]
+    assert "drivers/mine/ edited" in kunit.printed()
+
+
 def test_nothing_changed_boots_only(kunit: Kunit) -> None:
     assert kunit("run", "--jobs", "2", "a.b") == Exit.PASS
     assert kunit("run", "--jobs", "2", "a.b") == Exit.PASS
