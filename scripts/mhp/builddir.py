@@ -54,6 +54,11 @@ class BuildDir:
         """What the last complete build was made from (unchanged.py)."""
         return self.path / "mhp-built-from.json"
 
+    @property
+    def begun(self) -> Path:
+        """What that and the builds that make began since then were made from, until one is complete (unchanged.py)."""
+        return self.path / "mhp-begun-from.json"
+
     def kernel(self, arch: str) -> Path:
         """The file that shows that a kernel was linked; for um it is the program itself."""
         return self.path / ("linux" if arch == "um" else "vmlinux")
@@ -76,9 +81,7 @@ class BuildDir:
         return None
 
     def begin(self) -> int:
-        """A build starts. Mends what a killed one left; returns the number of files removed."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        self.stamp.unlink(missing_ok=True)
+        """make starts. Mends what a killed one left; returns the number of files removed."""
         marker = self.path / _UNDER_WAY
         removed = self._remove_unfinished() if marker.exists() else 0
         marker.touch()

@@ -49,9 +49,8 @@ def begin_make(job: Job, now: unchanged.Key) -> None:
     """make builds next, what is in `now`. Whatever it could take for finished and is not, goes."""
     seed.plant(job.build, seed.bases(job))
     job.build.pull_back()
-    found = change(job, now)
-    if found and found.edited:
-        outdate(job.build, job.tree.path, found.edited)
+    if edited := unchanged.begin(job.tree.git, job.build, now):
+        outdate(job.build, job.tree.path, edited)
     (job.build.path / fastbuild.ENVIRONMENT).unlink(missing_ok=True)
     removed = job.build.begin()
     if removed:

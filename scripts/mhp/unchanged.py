@@ -2,8 +2,8 @@
 """Is what the last build was made from still the same? Then a boot is enough.
 
 The stamp in the build directory holds all that a build depends on. It is taken before a build starts
-and written only after it succeeded; builddir.begin() removes it. So an edit made during a build, or a
-build that was cut off, is never taken for built.
+and written only after it succeeded; begin() removes it. So an edit made during a build, or a build that was
+cut off, is never taken for built.
 """
 
 import hashlib
@@ -174,15 +174,44 @@ def contents(top: Path, names: Collection[str]) -> dict[str, str]:
     return {name: _file(top / name) for name in names}
 
 
+def begin(git: Git, build: BuildDir, now: Key) -> frozenset[str]:
+    """make begins to build what is in `now`; the last complete build is none any more.
+
+    Returns the files that have changed since then, or since a build that was begun later: that may have made some objects.
+    """
+    build.path.mkdir(parents=True, exist_ok=True)
+    edited: set[str] = set()
+    known = _begun(build)
+    for one in known:
+        edited.update(_edited(git, one["tree"], now["tree"]), one["pending"])
+    latest = {"tree": now["tree"], "pending": []}
+    _write(build.begun, [*known, *([latest] if latest not in known else [])])
+    build.stamp.unlink(missing_ok=True)
+    return frozenset(edited)
+
+
+def _begun(build: BuildDir) -> list[Key]:
+    """The tree of the last complete build, as far as it is known, and of those begun later, each with its pending files."""
+    found: list[Key] = []
+    for path in (build.begun, build.stamp):
+        try:
+            read = json.loads(path.read_bytes())
+            found += read if path == build.begun else [{"tree": read["key"]["tree"], "pending": read["pending"]}]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return found
+
+
 def record(build: BuildDir, arch: str, before: Key, saved_meanwhile: Collection[str] = ()) -> None:
     """A build from `before` succeeded. saved_meanwhile: files that may have been compiled as they are not in it."""
-    _write(build, {"key": before, "products": _products(build, arch), "pending": sorted(saved_meanwhile)})
+    _write(build.stamp, {"key": before, "products": _products(build, arch), "pending": sorted(saved_meanwhile)})
+    build.begun.unlink(missing_ok=True)
 
 
 def attempt(build: BuildDir, edited: Collection[str]) -> None:
     """A build of edits begins, on top of the last complete one: until one succeeds, they count as edited."""
-    _write(build, {**json.loads(build.stamp.read_bytes()), "pending": sorted(edited)})
+    _write(build.stamp, {**json.loads(build.stamp.read_bytes()), "pending": sorted(edited)})
 
 
-def _write(build: BuildDir, stamp: Key) -> None:
-    write_whole(build.stamp, json.dumps(stamp).encode(errors="surrogateescape"))
+def _write(path: Path, what: Key | list[Key]) -> None:
+    write_whole(path, json.dumps(what).encode(errors="surrogateescape"))

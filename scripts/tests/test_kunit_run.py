@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import pytest
 from small_world import World, edit, git, write
 from test_guard import mentioning
 
-from mhp import kunit_run, log, options, paths, unchanged, upstream
+from mhp import building, kunit_run, log, options, paths, unchanged, upstream
 from mhp.builddir import BuildDir
 from mhp.exits import Exit, MhpError
 from mhp.guard import Ended
@@ -396,6 +396,76 @@ def test_failed_build_is_built_again(kunit: Kunit) -> None:
     git(kunit.world.linux, "checkout", "-q", "mm/memory_hotplug.c")
     kunit("run")
     assert [call[0] for call in kunit.calls] == ["run", "run", "run", "run"]
+
+
+def an_object(kunit: Kunit) -> Path:
+    """What make would have compiled just now from mm/page_alloc.c."""
+    write(kunit.build, {"mm/page_alloc.o": "object", "mm/.page_alloc.o.cmd": "source_mm/page_alloc.o := "
+                        f"{kunit.world.linux}/mm/page_alloc.c\n"})
+    return kunit.build / "mm/page_alloc.o"
+
+
+def kept(kunit: Kunit) -> Callable[[], None]:
+    """Edit mm/page_alloc.c; what is returned puts it back with its old time."""
+    source, kept_as = kunit.world.linux / "mm/page_alloc.c", kunit.world.tmp / "kept.c"
+    shutil.copy2(source, kept_as)
+    edit(source, "return 7;", "return 77;")
+    return lambda: shutil.move(kept_as, source)
+
+
+def fails_to_build(kunit: Kunit) -> None:
+    change_edit(kunit)
+    kunit.mode("build_error")
+    kunit.fails(Exit.BUILD_FAILED, "run")
+    kunit.mode("")
+
+
+def configures(kunit: Kunit) -> None:
+    kunit("config")
+
+
+def does_nothing(_kunit: Kunit) -> None:
+    pass
+
+
+@pytest.mark.parametrize(("between", "words"), [(fails_to_build, []), (configures, []),
+                                                (does_nothing, ["--brand_new_flag=1"])])
+def test_edit_taken_back_after_a_complete_build_is_made_again(  # type: ignore[no-untyped-def]
+        kunit: Kunit, between, words: list[str]) -> None:
+    kunit("run")
+    put_back = kept(kunit)
+    kunit("run")
+    between(kunit)
+    made = an_object(kunit)
+    put_back()
+    assert kunit("run", *words) == Exit.PASS
+    assert not made.exists()
+
+
+def test_edit_taken_back_after_a_build_that_failed_is_made_again(kunit: Kunit) -> None:
+    kunit("run")
+    put_back = kept(kunit)
+    fails_to_build(kunit)
+    made = an_object(kunit)
+    put_back()
+    assert kunit("run") == Exit.PASS
+    assert not made.exists()
+    assert [path.name for path in kunit.build.glob("mhp-b*-from.json")] == ["mhp-built-from.json"]
+
+
+def test_interrupt_before_make_leaves_no_complete_build(kunit: Kunit) -> None:
+    def interrupted(*_args: object) -> None:
+        raise KeyboardInterrupt
+
+    kunit("run")
+    write(kunit.world.linux, {"mm/new.c": "int fresh;\n"})
+    with kunit.monkeypatch.context() as patched:
+        patched.setattr(building, "outdate", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            kunit("run")
+    (kunit.world.linux / "mm/new.c").unlink()
+    kunit("run")
+    assert [call[0] for call in kunit.calls] == ["run", "run"]
 
 
 def test_build_that_was_cut_off_is_mended(kunit: Kunit) -> None:
