@@ -49,25 +49,28 @@ def begin_make(job: Job, now: unchanged.Key) -> None:
     """make builds next, what is in `now`. Whatever it could take for finished and is not, goes."""
     seed.plant(job.build, seed.bases(job))
     job.build.pull_back()
-    if edited := unchanged.begin(job.tree.git, job.build, now):
-        outdate(job.build, job.tree.path, edited)
+    edited, new = unchanged.begin(job.tree.git, job.build, now)
+    if edited:
+        outdate(job.build, job.tree.path, edited, new)
     (job.build.path / fastbuild.ENVIRONMENT).unlink(missing_ok=True)
     removed = job.build.begin()
     if removed:
         say(f"the last build was cut off: {removed} unfinished files removed")
 
 
-def outdate(build: BuildDir, srctree: Path, edited: frozenset[str]) -> None:
+def outdate(build: BuildDir, srctree: Path, edited: frozenset[str], new: frozenset[str] = frozenset()) -> None:
     """Let make see that these files of the tree have changed, whatever times they and their objects have.
 
     make goes by times: a file that was put back with its old time, or a clock that was wrong, would
-    deceive it. What is recorded to be made from a file is removed; any other file gets a new time.
+    deceive it. What is recorded to be made from a file is removed; any other file gets a new time. A header that is new
+    is perhaps found before another of its name: what is made from that one goes, too.
     """
     records = Records(build.path, srctree)
     made = build.path / "include/config/auto.conf"
     for name in edited:
         users = records.made_from(name)
-        for record in users:
+        namesakes = records.namesakes(name) if name.endswith(".h") and name in new else []
+        for record in [*users, *namesakes]:
             (build.path / record.target).unlink(missing_ok=True)
         path = srctree / name
         if not users and made.exists() and path.is_file() and path.stat().st_mtime <= made.stat().st_mtime:

@@ -74,6 +74,11 @@ class Records:
         return [record for record in self.by_target.values()
                 if any(self._resolved(token) == path for token in _tokens_ending(record.text, wanted))]
 
+    def namesakes(self, name: str) -> list[Record]:
+        """The records that name a file of the same name in any directory."""
+        wanted = os.fsencode(os.path.basename(name))
+        return [record for record in self.by_target.values() if _tokens_ending(record.text, wanted)]
+
     def naming(self, target: str) -> list[Record]:
         """The records, other than objects' and archives', whose command or dependencies name a target."""
         wanted = os.fsencode(target)

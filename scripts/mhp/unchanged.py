@@ -6,6 +6,7 @@ and written only after it succeeded; begin() removes it. So an edit made during 
 cut off, is never taken for built.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -174,20 +175,30 @@ def contents(top: Path, names: Collection[str]) -> dict[str, str]:
     return {name: _file(top / name) for name in names}
 
 
-def begin(git: Git, build: BuildDir, now: Key) -> frozenset[str]:
+def begin(git: Git, build: BuildDir, now: Key) -> tuple[frozenset[str], frozenset[str]]:
     """make begins to build what is in `now`; the last complete build is none any more.
 
-    Returns the files that have changed since then, or since a build that was begun later: that may have made some objects.
+    Returns the files that have changed since then, or since a build that was begun later: that may have made some
+    objects; and those of them that were not there.
     """
     build.path.mkdir(parents=True, exist_ok=True)
     edited: set[str] = set()
+    new: set[str] = set()
     known = _begun(build)
     for one in known:
-        edited.update(_edited(git, one["tree"], now["tree"]), one["pending"])
+        names = {*_edited(git, one["tree"], now["tree"]), *one["pending"]}
+        edited |= names
+        new |= names - _there(git, one["tree"], names)
     latest = {"tree": now["tree"], "pending": []}
     _write(build.begun, [*known, *([latest] if latest not in known else [])])
     build.stamp.unlink(missing_ok=True)
-    return frozenset(edited)
+    return frozenset(edited), frozenset(new)
+
+
+def _there(git: Git, tree: Key, names: Collection[str]) -> set[str]:
+    """Those of these files that are in a state of the tree."""
+    gone = {name for name, what in tree["edits"].items() if what == os.strerror(errno.ENOENT)}
+    return {*tree["edits"], *git.entries(tree["commit"], sorted(names))} - gone
 
 
 def _begun(build: BuildDir) -> list[Key]:

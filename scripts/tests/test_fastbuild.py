@@ -203,6 +203,18 @@ def test_outdated_objects_go_whatever_their_times(toy: Toy) -> None:
     assert not (toy.obj / "mm/a.o").exists() and (toy.obj / "mm/b.o").exists()
 
 
+def test_objects_made_from_another_header_of_that_name_go(toy: Toy) -> None:
+    build, names = BuildDir(toy.obj), frozenset(["include/a.h", "include/aa.h"])
+    for name in names:
+        (toy.src / name).parent.mkdir(exist_ok=True)
+        (toy.src / name).touch()
+    building.outdate(build, toy.src, names)
+    building.outdate(build, toy.src, names, frozenset(["include/aa.h"]))
+    assert (toy.obj / "mm/a.o").exists()
+    building.outdate(build, toy.src, names, frozenset(["include/a.h"]))
+    assert not (toy.obj / "mm/a.o").exists() and (toy.obj / "mm/b.o").exists()
+
+
 def test_build_from_the_future_is_pulled_back_in_its_order(tmp_path: Path) -> None:
     now = time.time_ns()
     ages = {"a.o": -10, "sub/b.a": 5000, "sub/.b.a.cmd": 5001, "vmlinux": 9000}

@@ -453,6 +453,19 @@ def test_edit_taken_back_after_a_build_that_failed_is_made_again(kunit: Kunit) -
     assert [path.name for path in kunit.build.glob("mhp-b*-from.json")] == ["mhp-built-from.json"]
 
 
+@pytest.mark.parametrize("there", [False, True])
+def test_new_header_outdates_what_has_another_of_its_name(kunit: Kunit, there: bool) -> None:
+    if there:
+        kunit.world.prepare()
+        write(kunit.world.linux, {"mm/mm.h": "old\n"})
+    kunit("run")
+    made = an_object(kunit)
+    (made.parent / ".page_alloc.o.cmd").write_text(f"{kunit.world.linux}/include/linux/mm.h\n")
+    write(kunit.world.linux, {"mm/mm.h": "new\n"})
+    kunit("run")
+    assert made.exists() == there
+
+
 def test_interrupt_before_make_leaves_no_complete_build(kunit: Kunit) -> None:
     def interrupted(*_args: object) -> None:
         raise KeyboardInterrupt
