@@ -132,6 +132,8 @@ def plan(records: Records, changed: Collection[str], link: Link) -> Plan:
     tops = {"built-in.a", *link.libraries}
     archives = _archives(records, made.objects, tops)
     for archive, after in archives.items():
+        if lost := records.lost(archive, after):
+            raise NotFast(f"{lost[0]} is not there, which {archive} is made of")
         made.steps.append(_again(records, archive, tuple(sorted(after))))
     made.steps += _link(records, tuple(sorted(tops & archives.keys())), link)
     return made
@@ -177,12 +179,14 @@ def _compile(record: Record) -> Step:
     found = re.search(r"-Wp,-MMD,(\S+)", record.saved)
     if not found:
         raise NotFast(f"{record.target} was compiled without a list of its dependencies")
-    depfile, dot = shlex.quote(found[1]), shlex.quote(_dot(record.target))
+    # A record that is cut off would name too few files: it is there as a whole or as it was.
+    dot = _dot(record.target)
+    depfile, half = shlex.quote(found[1]), shlex.quote(f"{dot}.half")
     command = (f"set -e; {record.command}; scripts/basic/fixdep {depfile} {shlex.quote(record.target)} "
-               f"{shlex.quote(record.saved)} > {dot}; ")
+               f"{shlex.quote(record.saved)} > {half}; ")
     for line in os.fsdecode(record.after_dependencies).splitlines():
-        command += f"printf '%s\\n' {shlex.quote(line)} >> {dot}; "
-    return Step(record.target, f"{command}rm -f {depfile}")
+        command += f"printf '%s\\n' {shlex.quote(line)} >> {half}; "
+    return Step(record.target, f"{command}mv -f {half} {shlex.quote(dot)}; rm -f {depfile}")
 
 
 def _again(records: Records, target: str, after: tuple[str, ...]) -> Step:

@@ -3,6 +3,7 @@
 
 import os
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -95,6 +96,11 @@ class Records:
             for member in record.members or ():
                 found.setdefault(member, []).append(record.target)
         return found
+
+    def lost(self, archive: str, but: Collection[str]) -> list[str]:
+        """The members of an archive that are not there, but for those that are made anew."""
+        return [name for name in self.by_target[archive].members or ()
+                if name not in but and not os.path.exists(os.path.join(self._objtree, name))]
 
     def _resolved(self, token: bytes) -> str:
         return os.path.normpath(os.path.join(self._objtree, os.fsdecode(token)))

@@ -142,6 +142,24 @@ def test_object_that_is_linked_elsewhere_is_not_fast(toy: Toy) -> None:
         toy.build(["mm/a.c"])
 
 
+def test_archive_that_lacks_another_object_is_not_fast(toy: Toy) -> None:
+    (toy.obj / "mm/b.o").unlink()
+    with pytest.raises(NotFast, match="mm/b.o is not there, which mm/built-in.a is made of"):
+        toy.build(["mm/a.c"])
+    assert toy.build(["mm/b.c"]).returncode == 0
+
+
+def test_record_is_replaced_as_a_whole(toy: Toy) -> None:
+    record, fixdep = toy.obj / "mm/.a.o.cmd", toy.obj / "scripts/basic/fixdep"
+    before = record.read_bytes()
+    fixdep.write_text("#!/bin/sh\necho half\nexit 1\n", encoding="ascii")
+    assert toy.build(["mm/a.c"]).returncode
+    assert record.read_bytes() == before
+    fixdep.write_text(_FIXDEP, encoding="ascii")
+    assert toy.build(["mm/a.c"]).returncode == 0
+    assert record.read_bytes() == before and not list(toy.obj.rglob("*.half"))
+
+
 def test_step_after_the_link_does_not_take_its_place(toy: Toy) -> None:
     link = toy.saved_link
     toy.saved("vmlinux", "echo checked >>log")
