@@ -28,6 +28,7 @@ class _Look:
         self.early = early
         self._remember = remember
         self.began = time.monotonic()
+        self.when = time.time_ns()
         # pylint: disable-next=consider-using-with
         self.git = subprocess.Popen([str(word) for word in git.argv(*_STATUS)], cwd=git.worktree,
                                     env=git.environment({"GIT_OPTIONAL_LOCKS": str(int(remember))}),
@@ -68,13 +69,14 @@ def drop() -> None:
         _looks.pop().stop()
 
 
-def seen(git: Git) -> tuple[str, list[str]]:
-    """The commit that a work tree is at, and the paths that differ from it or are not in it."""
-    raw = None
+def seen(git: Git) -> tuple[str, list[str], int]:
+    """The commit that a work tree is at, the paths that differ from it or are not in it, and when git began to look."""
+    raw, when = None, time.time_ns()
     if _looks and _looks[0].worktree == git.worktree and time.monotonic() - _looks[0].began < _GOOD_SECONDS:
-        raw = _looks.pop().output()
+        look = _looks.pop()
+        raw, when = look.output(), look.when
     drop()
-    return _parse(git.check(*_STATUS).stdout if raw is None else raw)
+    return *_parse(git.check(*_STATUS).stdout if raw is None else raw), when
 
 
 def _parse(raw: bytes) -> tuple[str, list[str]]:

@@ -14,7 +14,7 @@ from mhp import compiler, fastbuild, guard, kconfig, nearest, seed, unchanged, u
 from mhp.builddir import BuildDir
 from mhp.exits import Exit, MhpError
 from mhp.fastbuild import NotFast
-from mhp.kbuild import Records
+from mhp.kbuild import Records, dependencies
 from mhp.options import again
 from mhp.progress import say
 from mhp.tree import read_state
@@ -58,6 +58,11 @@ def begin_make(job: Job, now: unchanged.Key) -> None:
         say(f"the last build was cut off: {removed} unfinished files removed")
 
 
+def finish_make(job: Job, before: unchanged.Key) -> None:
+    """make built it. What was saved meanwhile may have been compiled as it is not any more."""
+    unchanged.record(job.build, job.arch, before, unchanged.saved_in_tree(job.tree.git, before, before.looked))
+
+
 def outdate(build: BuildDir, srctree: Path, edited: frozenset[str], new: frozenset[str] = frozenset()) -> None:
     """Let make see that these files of the tree have changed, whatever times they and their objects have.
 
@@ -87,7 +92,6 @@ class Fast:
     objects: Sequence[str]
     before: unchanged.Key
     edited: frozenset[str]
-    contents: Mapping[str, str]
 
 
 def fast(job: Job, before: unchanged.Key, found: Change) -> Fast | None:
@@ -110,13 +114,12 @@ def fast(job: Job, before: unchanged.Key, found: Change) -> Fast | None:
     except NotFast as why:
         say(f"this is for make to build: {why}")
         return None
-    contents = unchanged.contents(job.tree.path, found.edited)
     argv: Sequence[str] = ()
     env: Mapping[str, str] = {}
     if plan:
         jobs = job.options.seen.jobs or len(os.sched_getaffinity(0))
         argv, env = fastbuild.write(job.build, plan, environment, jobs)
-    return Fast(tuple(argv), env, plan.objects if plan else (), before, found.edited, contents)
+    return Fast(tuple(argv), env, plan.objects if plan else (), before, found.edited)
 
 
 def ninja(job: Job, build: Fast) -> None:
@@ -143,10 +146,12 @@ def begin_ninja(job: Job, build: Fast) -> None:
 
 
 def finish_ninja(job: Job, build: Fast) -> None:
-    """It was built. What was saved meanwhile may have been compiled or not."""
-    later = unchanged.contents(job.tree.path, build.edited)
-    unchanged.record(job.build, job.arch, build.before,
-                     [name for name in later if later[name] != build.contents[name]])
+    """It was built. What was saved meanwhile may have been compiled, and is told by its time: 2 ms an object."""
+    read = dependencies(job.build.path, build.objects)
+    since, top = build.before.looked, os.path.realpath(job.tree.path)
+    late = {os.path.realpath(job.build.path / name) for name in unchanged.saved(job.build.path, read, since)}
+    within = {os.path.relpath(name, top) for name in late if name.startswith(f"{top}/")}
+    unchanged.record(job.build, job.arch, build.before, within | unchanged.saved(job.tree.path, build.edited, since))
 
 
 def failed(job: Job, errors: bytes) -> MhpError:

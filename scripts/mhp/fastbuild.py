@@ -19,7 +19,7 @@ from pathlib import Path
 
 from mhp import kconfig
 from mhp.builddir import BuildDir
-from mhp.kbuild import VMLINUX_A, Record, Records
+from mhp.kbuild import VMLINUX_A, Record, Records, dot_cmd
 from mhp.state import write_whole
 
 # Rules of kbuild that run commands which no record holds, as those that make sources of headers, or make something of
@@ -169,18 +169,13 @@ def _record(records: Records, target: str) -> Record:
     return record
 
 
-def _dot(target: str) -> str:
-    top, _, name = target.rpartition("/")
-    return f"{top}/.{name}.cmd" if top else f".{name}.cmd"
-
-
 def _compile(record: Record) -> Step:
     """kbuild's rule for an object: the compiler, then fixdep writes the record with its dependencies."""
     found = re.search(r"-Wp,-MMD,(\S+)", record.saved)
     if not found:
         raise NotFast(f"{record.target} was compiled without a list of its dependencies")
     # A record that is cut off would name too few files: it is there as a whole or as it was.
-    dot = _dot(record.target)
+    dot = dot_cmd(record.target)
     depfile, half = shlex.quote(found[1]), shlex.quote(f"{dot}.half")
     command = (f"set -e; {record.command}; scripts/basic/fixdep {depfile} {shlex.quote(record.target)} "
                f"{shlex.quote(record.saved)} > {half}; ")
@@ -191,7 +186,7 @@ def _compile(record: Record) -> Step:
 
 def _again(records: Records, target: str, after: tuple[str, ...]) -> Step:
     """A recorded command. The record's time is new too: it is written after its target."""
-    return Step(target, f"set -e; {_record(records, target).command}; touch {shlex.quote(_dot(target))}", after)
+    return Step(target, f"set -e; {_record(records, target).command}; touch {shlex.quote(dot_cmd(target))}", after)
 
 
 def _link(records: Records, archives: tuple[str, ...], link: Link) -> list[Step]:

@@ -3,7 +3,7 @@
 
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ _SAVED = re.compile(rb"savedcmd_\S+ :=[ \t]*(.*)\n")
 _FIXDEP_END = re.compile(rb"\n\$\(deps_\S+\):\n")
 # kbuild's two ways to make an archive: of names below a directory, and of paths.
 _ARCHIVE = re.compile(r'rm -f (\S+); +(?:printf "(\S*)%s " (.*) \| xargs )?\S*\bar \w+ \S+(.*)$')
+_DEPENDENCY = re.compile(rb"^(?:source_\S+ := |  )([^\s$]+)(?: \\)?$", re.MULTILINE)
 VMLINUX_A = "vmlinux.a"
 
 
@@ -53,6 +54,12 @@ class Record:
             return None
         names = [found[2] + name for name in found[3].split()] if found[3] is not None else found[4].split()
         return [os.path.normpath(name) for name in names]
+
+
+def dot_cmd(target: str) -> str:
+    """The path of a target's record."""
+    top, _, name = target.rpartition("/")
+    return f"{top}/.{name}.cmd" if top else f".{name}.cmd"
 
 
 class Records:
@@ -104,6 +111,14 @@ class Records:
 
     def _resolved(self, token: bytes) -> str:
         return os.path.normpath(os.path.join(self._objtree, os.fsdecode(token)))
+
+
+def dependencies(objtree: Path, objects: Iterable[str]) -> set[str]:
+    """What these objects were last compiled from, as their records name it."""
+    found: set[bytes] = set()
+    for target in objects:
+        found.update(_DEPENDENCY.findall((objtree / dot_cmd(target)).read_bytes()))
+    return {os.fsdecode(name) for name in found}
 
 
 def _tokens_ending(text: bytes, end: bytes) -> list[bytes]:

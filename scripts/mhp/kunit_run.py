@@ -11,8 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mhp import (
-    building, kconfig, known_reports, log, matrix_run, repeat, results, shares, symbols, unchanged, upstream,
-    verdict, watch)
+    building, kconfig, known_reports, log, matrix_run, repeat, results, shares, symbols, upstream, verdict, watch)
 from mhp.builddir import BuildDir
 from mhp.building import Fast
 from mhp.exits import Exit, MhpError
@@ -131,7 +130,7 @@ def _build_only(job: Job, quiet: bool = False) -> None:
         raise _build_error(job, finished)
     _check_config(job)
     if job.options.subcommand == "build":
-        unchanged.record(job.build, job.arch, before)
+        building.finish_make(job, before)
 
 
 def _lost(job: Job) -> list[kconfig.Lost]:
@@ -189,7 +188,7 @@ def boot(job: Job, before: Key | None, *, quiet: bool = False, rest: Sequence[st
     if before is not None:
         job.build.finished()
         if finished.booted:
-            unchanged.record(job.build, job.arch, before)
+            building.finish_make(job, before)
     if not finished.booted:
         raise _build_error(job, finished, before is not None)
     _check_config(job)
@@ -267,7 +266,7 @@ def _isolated(job: Job, before: Key | None) -> Verdict:
         if not finished.booted:
             raise _build_error(job, finished, before is not None)
         if before is not None:
-            unchanged.record(job.build, job.arch, before)
+            building.finish_make(job, before)
         listing.seek(0)
         words = listing.read().decode(errors="backslashreplace").splitlines()
     return repeat.isolated(words, job.options.seen.run_isolated, job.options.seen.target,

@@ -3,7 +3,7 @@
 
 The stamp in the build directory holds all that a build depends on. It is taken before a build starts
 and written only after it succeeded; begin() removes it. So an edit made during a build, or a build that was
-cut off, is never taken for built.
+cut off, is never taken for built. A file that was saved meanwhile counts as edited, whatever it holds at the end.
 """
 
 import errno
@@ -12,10 +12,11 @@ import json
 import os
 import re
 import stat
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from mhp import ahead, compiler
 from mhp.builddir import BuildDir
@@ -36,7 +37,20 @@ _NO_FILE = "no file"
 # What the kernel holds of files that can be anywhere, and are not looked at either.
 _OUTSIDE = re.compile(rb'^CONFIG_(INITRAMFS_SOURCE|EXTRA_FIRMWARE)="[^"]', re.MULTILINE)
 
-Key = dict[str, Any]
+Parts = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Key:
+    """All that a build depends on. looked: when that was looked at, in nanoseconds; no part of what is compared."""
+
+    parts: Parts
+    looked: int = field(compare=False)
+
+    @property
+    def tree(self) -> Parts:
+        """The commit, and every file that differs from it or is not in it."""
+        return cast(Parts, self.parts["tree"])
 
 
 def _file(path: Path) -> str:
@@ -67,13 +81,6 @@ def _identity(path: str | os.PathLike[str] | None) -> str:
         return str(err.strerror)
 
 
-def _tree(git: Git) -> Key:
-    """The commit, and every file that differs from it or is not in it."""
-    assert git.worktree
-    commit, names = ahead.seen(git)
-    return {"commit": commit, "edits": {name: _file(git.worktree / name) for name in names}}
-
-
 def environment(env: Mapping[str, str]) -> dict[str, str]:
     """The variables that can mean something to a build."""
     return {name: value for name, value in sorted(env.items())
@@ -87,19 +94,21 @@ def key(git: Git, asked: Sequence[str], make: Sequence[str], programs: Sequence[
     asked: whatever was asked for on the command line and in config files. make: options for make.
     programs: compiler and linker. env: the environment that make will have.
     """
+    assert git.worktree
     path = env.get("PATH", "")
-    return {
-        "tree": _tree(git),
+    commit, names, looked = ahead.seen(git)
+    return Key({
+        "tree": {"commit": commit, "edits": {name: _file(git.worktree / name) for name in names}},
         "config": list(asked),
         "make": list(make),
         "programs": {name: _identity(compiler.which(name, path)) for name in programs},
         # Packages bring headers, libraries and tools that no list of ours would be complete about.
         "packages": _identity(PACKAGES),
         "environment": environment(env),
-    }
+    }, looked)
 
 
-def _products(build: BuildDir, arch: str) -> Key:
+def _products(build: BuildDir, arch: str) -> Parts:
     return {".config": _file(build.config), "kernel": _identity(build.kernel(arch))}
 
 
@@ -121,25 +130,25 @@ def difference(git: Git, build: BuildDir, arch: str, now: Key) -> Change | None:
     try:
         stamp = json.loads(build.stamp.read_bytes())
         before, pending = stamp["key"], stamp["pending"]
-        edited = frozenset([*_edited(git, before["tree"], now["tree"]), *pending])
+        edited = frozenset([*_edited(git, before["tree"], now.tree), *pending])
         why = ("the build directory was changed" if _products(build, arch) != stamp["products"] else
-               _other(before, now) or _outside(build))
+               _other(before, now.parts) or _outside(build))
         if why:
             return Change(why, edited)
         if edited:
             names = sorted(edited)
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
             return Change(f"{names[0]}{more} edited", edited, True)
-        if before["tree"]["commit"] != now["tree"]["commit"]:
+        if before["tree"]["commit"] != now.tree["commit"]:
             return Change("the prepared tree is at another commit", edited, True)
-        return None if before == now else Change("something else")
+        return None if before == now.parts else Change("something else")
     except FileNotFoundError:
         return Change("there is no complete build yet")
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return Change("the record of the last build cannot be read")
 
 
-def _edited(git: Git, before: Key, now: Key) -> set[str]:
+def _edited(git: Git, before: Parts, now: Parts) -> set[str]:
     """The files whose content differs between two states of the tree, as far as git tracks or sees them."""
     assert git.worktree
     old, new = before["edits"], now["edits"]
@@ -152,7 +161,7 @@ def _edited(git: Git, before: Key, now: Key) -> set[str]:
     return names
 
 
-def _other(before: Key, now: Key) -> str | None:
+def _other(before: Parts, now: Parts) -> str | None:
     """What else than the tree has changed, for people."""
     for part, text in (("config", "another config is asked for"), ("make", "other options for make"),
                        ("programs", "another compiler"), ("packages", "packages were installed")):
@@ -179,43 +188,70 @@ def begin(git: Git, build: BuildDir, now: Key) -> tuple[frozenset[str], frozense
     """make begins to build what is in `now`; the last complete build is none any more.
 
     Returns the files that have changed since then, or since a build that was begun later: that may have made some
-    objects; and those of them that were not there.
+    objects, also of what was saved while it ran. And those of the files that are headers and were not there.
     """
     build.path.mkdir(parents=True, exist_ok=True)
     edited: set[str] = set()
     new: set[str] = set()
     known = _begun(build)
     for one in known:
-        names = {*_edited(git, one["tree"], now["tree"]), *one["pending"]}
+        names = {*_edited(git, one["tree"], now.tree), *one["pending"]}
         edited |= names
-        new |= names - _there(git, one["tree"], names)
-    latest = {"tree": now["tree"], "pending": []}
-    _write(build.begun, [*known, *([latest] if latest not in known else [])])
+        new |= _absent(git, one["tree"], [name for name in names if name.endswith(".h")])
+    attempts = [one for one in known if one["looked"]]
+    if attempts:
+        edited |= saved_in_tree(git, now, min(one["looked"] for one in attempts))
+    if now.tree not in [one["tree"] for one in attempts]:
+        known.append({"tree": now.tree, "pending": [], "looked": now.looked})
+    _write(build.begun, known)
     build.stamp.unlink(missing_ok=True)
     return frozenset(edited), frozenset(new)
 
 
-def _there(git: Git, tree: Key, names: Collection[str]) -> set[str]:
-    """Those of these files that are in a state of the tree."""
+def _absent(git: Git, tree: Parts, names: Sequence[str]) -> set[str]:
+    """Those of these files that are not in a state of the tree."""
     gone = {name for name, what in tree["edits"].items() if what == os.strerror(errno.ENOENT)}
-    return {*tree["edits"], *git.entries(tree["commit"], sorted(names))} - gone
+    there = {*tree["edits"], *git.entries(tree["commit"], names)} - gone
+    return {*names} - there
 
 
-def _begun(build: BuildDir) -> list[Key]:
-    """The tree of the last complete build, as far as it is known, and of those begun later, each with its pending files."""
-    found: list[Key] = []
+def _begun(build: BuildDir) -> list[Parts]:
+    """The tree of the last complete build, as far as it is known, with its pending files, and of those begun later.
+
+    looked: as in a Key; 0 for the complete one.
+    """
+    found: list[Parts] = []
     for path in (build.begun, build.stamp):
         try:
             read = json.loads(path.read_bytes())
-            found += read if path == build.begun else [{"tree": read["key"]["tree"], "pending": read["pending"]}]
+            found += read if path == build.begun else [
+                {"tree": read["key"]["tree"], "pending": read["pending"], "looked": 0}]
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return found
 
 
+def saved(top: Path, names: Iterable[str], since: int) -> set[str]:
+    """Those of these files below `top` that were saved after a time, also when their content is again what it was."""
+    found, now = set(), time.time_ns()
+    for name in names:
+        try:
+            if since < os.stat(f"{top}/{name}").st_ctime_ns <= now:
+                found.add(name)
+        except OSError:
+            continue
+    return found
+
+
+def saved_in_tree(git: Git, key_then: Key, since: int) -> set[str]:
+    """saved() of all files of the tree: some tenths of a second."""
+    assert git.worktree
+    return saved(git.worktree, {*git.names("ls-files", "-z"), *key_then.tree["edits"]}, since)
+
+
 def record(build: BuildDir, arch: str, before: Key, saved_meanwhile: Collection[str] = ()) -> None:
     """A build from `before` succeeded. saved_meanwhile: files that may have been compiled as they are not in it."""
-    _write(build.stamp, {"key": before, "products": _products(build, arch), "pending": sorted(saved_meanwhile)})
+    _write(build.stamp, {"key": before.parts, "products": _products(build, arch), "pending": sorted(saved_meanwhile)})
     build.begun.unlink(missing_ok=True)
 
 
@@ -224,5 +260,5 @@ def attempt(build: BuildDir, edited: Collection[str]) -> None:
     _write(build.stamp, {**json.loads(build.stamp.read_bytes()), "pending": sorted(edited)})
 
 
-def _write(path: Path, what: Key | list[Key]) -> None:
+def _write(path: Path, what: Parts | list[Parts]) -> None:
     write_whole(path, json.dumps(what).encode(errors="surrogateescape"))

@@ -3,6 +3,7 @@
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,14 +34,18 @@ def _finished(git: Git) -> None:
 
 
 def test_seen_without_a_look_sees_what_there_is(tree: Git) -> None:
-    assert ahead.seen(tree) == (tree.resolve("HEAD"), ["a.c"])
+    before = time.time_ns()
+    assert ahead.seen(tree)[:2] == (tree.resolve("HEAD"), ["a.c"])
+    assert before <= ahead.seen(tree)[2] <= time.time_ns()
 
 
 def test_seen_takes_what_was_looked_at_ahead_once(tree: Git) -> None:
     assert tree.worktree
     _finished(tree)
+    looked = time.time_ns()
     (tree.worktree / "b.c").write_text("int z;\n")
-    assert ahead.seen(tree)[1] == ["a.c"]
+    _commit, names, when = ahead.seen(tree)
+    assert names == ["a.c"] and when < looked
     assert ahead.seen(tree)[1] == ["a.c", "b.c"]
 
 

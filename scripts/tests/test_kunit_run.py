@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from small_world import World, edit, git, write
@@ -16,12 +17,16 @@ from test_guard import mentioning
 
 from mhp import building, kunit_run, log, options, paths, unchanged, upstream
 from mhp.builddir import BuildDir
+from mhp.building import Fast
 from mhp.exits import Exit, MhpError
 from mhp.guard import Ended
 from mhp.repeat import VERDICT_FILE
 
 HERE = Path(__file__).parent
 DATA = HERE / "test_data"
+# Longer than what a file system's clock is behind.
+_TICK = 0.02
+_CALL = upstream.call
 
 
 class Kunit:
@@ -551,12 +556,65 @@ def test_file_saved_in_mid_build_counts_as_edited(kunit: Kunit) -> None:
     assert kunit("run") == Exit.PASS
     build = BuildDir(kunit.build)
     stamp = json.loads(build.stamp.read_bytes())
-    unchanged.record(build, "um", stamp["key"], ["mm/page_alloc.c"])
+    unchanged.record(build, "um", unchanged.Key(stamp["key"], 0), ["mm/page_alloc.c"])
     kunit.printed()
     assert kunit("run") == Exit.PASS
     assert "building first: mm/page_alloc.c edited" in kunit.printed()
     assert kunit("run") == Exit.PASS
     assert "nothing has changed" in kunit.printed()
+
+
+def saving(kunit: Kunit, name: str) -> None:
+    """While upstream's script runs a file is saved, and put back."""
+    path, call = kunit.world.linux / name, upstream.call
+
+    def call_meanwhile(*args: Any, **more: Any) -> upstream.Finished:
+        time.sleep(_TICK)
+        text = path.read_text()
+        path.write_text("int other;\n")
+        path.write_text(text)
+        return call(*args, **more)
+
+    kunit.monkeypatch.setattr(upstream, "call", call_meanwhile)
+
+
+@pytest.mark.parametrize("words", [["run"], ["build"], ["run", "--run_isolated=suite"]])
+def test_file_put_back_in_mid_build_counts_as_edited(kunit: Kunit, words: list[str]) -> None:
+    kunit("build")
+    change_edit(kunit)
+    saving(kunit, "mm/page_alloc.c")
+    kunit(*words)
+    kunit.printed()
+    kunit.monkeypatch.setattr(upstream, "call", _CALL)
+    kunit("run")
+    assert "building first: mm/page_alloc.c edited" in kunit.printed()
+    kunit("run")
+    assert "nothing has changed" in kunit.printed()
+
+
+def test_file_put_back_in_a_build_that_fails_is_made_again(kunit: Kunit) -> None:
+    kunit("run")
+    saving(kunit, "mm/page_alloc.c")
+    fails_to_build(kunit)
+    made = an_object(kunit)
+    kunit.monkeypatch.setattr(upstream, "call", _CALL)
+    assert kunit("run") == Exit.PASS
+    assert not made.exists()
+
+
+def test_header_put_back_while_ninja_builds_counts_as_edited(kunit: Kunit) -> None:
+    kunit("run")
+    an_object(kunit)
+    (kunit.build / "mm/.page_alloc.o.cmd").write_text(
+        "source_mm/page_alloc.o := ../linux/mm/page_alloc.c\ndeps_mm/page_alloc.o := \\\n"
+        "    $(wildcard include/config/A) \\\n  ../linux/include/linux/mm.h \\\n")
+    script = f'sleep {_TICK}; cp -p "$0" "$0.kept"; echo >>"$0"; mv "$0.kept" "$0"'
+    header = str(kunit.world.linux / "include/linux/mm.h")
+    kunit.monkeypatch.setattr(building, "fast", lambda _job, before, found: Fast(
+        ("sh", "-c", script, header), os.environ, ("mm/page_alloc.o",), before, found.edited))
+    edit(kunit.world.linux / "mm/page_alloc.c", "return 7;", "return 77;")
+    assert kunit("run") == Exit.PASS
+    assert json.loads(BuildDir(kunit.build).stamp.read_bytes())["pending"] == ["include/linux/mm.h"]
 
 
 def test_repeat_stops_at_the_first_difference(kunit: Kunit) -> None:
