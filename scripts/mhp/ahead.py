@@ -71,7 +71,8 @@ def drop() -> None:
 
 def seen(git: Git) -> tuple[str, list[str], int]:
     """The commit that a work tree is at, the paths that differ from it or are not in it, and when git began to look."""
-    raw, when = None, time.time_ns()
+    raw: bytes | None = None
+    when = time.time_ns()
     if _looks and _looks[0].worktree == git.worktree and time.monotonic() - _looks[0].began < _GOOD_SECONDS:
         look = _looks.pop()
         raw, when = look.output(), look.when

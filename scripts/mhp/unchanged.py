@@ -243,10 +243,10 @@ def saved(top: Path, names: Iterable[str], since: int) -> set[str]:
     return found
 
 
-def saved_in_tree(git: Git, key_then: Key, since: int) -> set[str]:
+def saved_in_tree(git: Git, then: Key, since: int) -> set[str]:
     """saved() of all files of the tree: some tenths of a second."""
     assert git.worktree
-    return saved(git.worktree, {*git.names("ls-files", "-z"), *key_then.tree["edits"]}, since)
+    return saved(git.worktree, {*git.names("ls-files", "-z"), *then.tree["edits"]}, since)
 
 
 def record(build: BuildDir, arch: str, before: Key, saved_meanwhile: Collection[str] = ()) -> None:

@@ -410,7 +410,7 @@ def an_object(kunit: Kunit) -> Path:
     return kunit.build / "mm/page_alloc.o"
 
 
-def kept(kunit: Kunit) -> Callable[[], None]:
+def kept(kunit: Kunit) -> Callable[[], object]:
     """Edit mm/page_alloc.c; what is returned puts it back with its old time."""
     source, kept_as = kunit.world.linux / "mm/page_alloc.c", kunit.world.tmp / "kept.c"
     shutil.copy2(source, kept_as)
