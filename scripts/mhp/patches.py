@@ -167,7 +167,10 @@ def apply(git: Git, diff: bytes, name: str, lookup: Lookup, paths: Sequence[str]
                        for entry in before.values())
     first_error = ""
     with git.scratch() as directory:
-        scratch = Git(git.gitdir, index=directory / "index", settings=git.settings)
+        # A work tree of its own: what is added twice git merges in there, even with --cached.
+        files = directory / "files"
+        files.mkdir()
+        scratch = Git(git.gitdir, worktree=files, index=directory / "index", settings=git.settings)
         for how, note in ((), ""), (("--3way",), "three-way merge"), (("-C2",), ""), (("-C1",), ""):
             _fill_index(scratch, listing)
             done = scratch.run("apply", "--cached", "--verbose", "--whitespace=nowarn", *how, "-",

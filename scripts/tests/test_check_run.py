@@ -69,7 +69,12 @@ def test_our_series_in_a_mail_box_is_ours(job: Job, world: World, tmp_path: Path
     assert prefixes.of(the_job(job.tree, tmp_path, str(box))).states[-1].series
 
 
-def test_series_that_meets_the_shims_is_skipped(job: Job, world: World, tmp_path: Path) -> None:
+def test_series_that_meets_the_shims_is_skipped(job: Job, world: World, tmp_path: Path,
+                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does git put the two versions of the file where the user is."""
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
     box = tmp_path / "meets.mbox"
     patch = world.patch(tmp_path, "0001-um.patch", {"arch/um/kernel/hotplug.c": ("", "int mine;\n")}, "um: a file")
     box.write_text(patch.read_text())
@@ -77,6 +82,7 @@ def test_series_that_meets_the_shims_is_skipped(job: Job, world: World, tmp_path
     assert other.series.applies
     report = prefixes.cannot_run(other, 1)
     assert report and report.status == Status.SKIP and not report.broken and "on top of the shims" in report.line
+    assert not list(here.iterdir())
 
 
 def test_base_that_the_shims_do_not_fit_is_broken(job: Job, world: World, tmp_path: Path) -> None:
