@@ -12,7 +12,7 @@ class Exit(IntEnum):
     USAGE = 2          # the command line or a file named on it cannot be used
     TIMEOUT = 3        # a guest or a build did not end within its time
     NOTHING_RAN = 4    # no KTAP, or no test case matched
-    BROKEN_BASE = 5    # no kernel source, or a patch or shim does not apply to it
+    BROKEN_BASE = 5    # no kernel source, or a patch or shim does not apply to it; or (scripts/check) it fails by itself
     BUILD_FAILED = 6   # the prepared tree does not compile or link
     CONFIG = 7         # the .config that came out is not the one asked for
     UNFINISHED = 8     # the guest stopped before its KTAP plan was complete

@@ -2,14 +2,17 @@
 """The quick checks that read a mail: what people write and must not be told off for, and what must be seen."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from small_world import World, edit, git, write
 
+from mhp import run
 from mhp.check import registry, series
 from mhp.check.model import Job, Report, Status
+from mhp.exits import Exit, MhpError
 from mhp.tree import PreparedTree, using
 
 DIFF = "diff --git a/mm/page_alloc.c b/mm/page_alloc.c\n--- a/mm/page_alloc.c\n+++ b/mm/page_alloc.c\n"
@@ -109,3 +112,28 @@ def test_only_files_that_have_tags_need_one(world: World, tree: PreparedTree, tm
                          "mm/x.c": "int x;\n", "mm/y/Makefile": "obj-y += x.o\n"})
     report = committed(world, tree, "spdx", tmp_path)
     assert report.findings and {finding.where for finding in report.findings} <= {"mm/x.c", "mm/y/Makefile"}
+
+
+def test_file_that_moves_needs_no_new_tag(world: World, tree: PreparedTree, tmp_path: Path,
+                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mhp.check.checkpatch.messages", lambda *_args, **_more: ())
+    (world.kernel / "mm/page_alloc.c").rename(world.kernel / "mm/moved.c")
+    report = committed(world, tree, "spdx", tmp_path)
+    assert (report.status, report.summary) == (Status.PASS, "no new file")
+
+
+def test_history_that_takes_too_long_is_not_taken_for_none(world: World, tree: PreparedTree, tmp_path: Path,
+                                                           monkeypatch: pytest.MonkeyPatch) -> None:
+    write(world.kernel, {"mm/x.c": "int x;\n"})
+    git(world.kernel, "commit", "-q", "--allow-empty", "-m", "mm: more")
+    monkeypatch.setattr("mhp.check.series._has_history", lambda *_args: True)
+    real = run.run
+
+    def late(argv: Sequence[run.Arg], **more: Any) -> run.Result:
+        if "log" in argv:
+            raise MhpError(Exit.TIMEOUT, "late")
+        return real(argv, **more)
+
+    monkeypatch.setattr(run, "run", late)
+    report = committed(world, tree, "subject", tmp_path)
+    assert report.status == Status.SKIP and not report.keep and "longer than" in report.line

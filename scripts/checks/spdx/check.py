@@ -25,15 +25,16 @@ def check(job: Job) -> Report:
     findings = list(checkpatch.messages(job, only=checkpatch.SPDX))
     for name, entry in new.items():
         tag = _tag(blobs[entry.oid])
-        if name not in old and not tag and _WITH_TAG.search(name) and not findings:
+        before = old.get(patch.renamed.get(name, name))
+        if not before and not tag and _WITH_TAG.search(name) and not findings:
             findings.append(Finding(Status.FAIL, "an added file has no SPDX-License-Identifier", name))
-        if name in old and not tag and _tag(blobs[old[name].oid]):
+        if before and not tag and _tag(blobs[before.oid]):
             findings.append(Finding(Status.FAIL, "its SPDX-License-Identifier is gone", name))
         unknown = [word for word in _WORDS.findall(tag) if word not in _OPERATORS and word not in known
                    and word.removesuffix("-only").removesuffix("-or-later").removesuffix("+") not in known]
-        if name not in old and known and unknown:
+        if not before and known and unknown:
             findings.append(Finding(Status.FAIL, f"LICENSES/ does not know {unknown[0]}", name))
-    added = sum(name not in old for name in new)
+    added = sum(patch.renamed.get(name, name) not in old for name in new)
     return Report(tuple(findings), summary=f"{added} new files" if added else "no new file")
 
 

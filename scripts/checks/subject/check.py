@@ -28,6 +28,8 @@ def check(job: Job) -> Report:
         return Report(tuple(findings), skipped="the base has no history, so the prefix "
                       f"\"{found[1]}\" is compared with nothing; the subject's form is right")
     seen = _prefixes(job)
+    if seen is None:
+        return Report(tuple(findings), skipped=f"the history of its files took longer than {_TIMEOUT_SECONDS} s to read", keep=False)
     if seen and found[1].lower() not in seen:
         usual = ", ".join(f"\"{prefix}\" ({count})" for prefix, count in seen.most_common(4))
         findings.append(Finding(Status.WARN, f"no commit to these files has the prefix \"{found[1]}\"",
@@ -51,8 +53,8 @@ def _form(subject: str) -> list[Finding]:
     return found
 
 
-def _prefixes(job: Job) -> "Counter[str]":
-    """How often each prefix was used, in small letters."""
+def _prefixes(job: Job) -> "Counter[str] | None":
+    """How often each prefix was used, in small letters; None when that was not found out in time."""
     argv = job.git.argv("log", f"--max-count={_COMMITS}", "--no-merges", "--format=%s", job.series.base, "--",
                         *job.one.paths)
     try:
@@ -60,5 +62,5 @@ def _prefixes(job: Job) -> "Counter[str]":
     except MhpError as err:
         if err.status != Exit.TIMEOUT:
             raise
-        return Counter()
+        return None
     return Counter(found[1].lower() for line in done.text.splitlines() if (found := _prefix(line)))
