@@ -196,6 +196,13 @@ def test_toggle_that_kconfig_does_not_give_is_left_out(job: Job, monkeypatch: py
     assert kept or note in report.line
 
 
+def test_options_that_kconfig_does_not_give_are_no_reason_to_skip(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake(monkeypatch, job, Built((), True, "error"), Built((), True, "error"), configured=False)
+    monkeypatch.setattr(build, "configured", lambda _job, there, _commit: (there, [], ["um: Kconfig does not give A"]))
+    report = new_messages.report(job, [kernels.one("um")])
+    assert "Kconfig" not in report.line and report.notes[-1] == "um: Kconfig does not give A"
+
+
 def test_toggles_know_their_own_options() -> None:
     assert {one.name: one.own for one in kernels.kernels("toggle")}["no-numa"] == ("NUMA=n",)
     assert all(one.own and set(one.own) <= set(one.options) for one in kernels.kernels("toggle", "ppc64le"))
@@ -234,7 +241,7 @@ def fixture_um(monkeypatch: pytest.MonkeyPatch) -> kernels.Kernel:
     """A kernel that takes in every file, and nothing of which was compiled yet; make is the test's to replace."""
     monkeypatch.setattr(kernels.Kernel, "make", ["ARCH=um"])
     monkeypatch.setattr(kernels.Kernel, "missing", "")
-    monkeypatch.setattr(build, "configured", lambda _job, there, _commit: (there, []))
+    monkeypatch.setattr(build, "configured", lambda _job, there, _commit: (there, [], []))
     monkeypatch.setattr(build, "_memory", build._Memory())  # pylint: disable=protected-access
     monkeypatch.setattr(build, "_configure", lambda *_args: None)
     monkeypatch.setattr(makefiles, "enabled", lambda *_args: True)
@@ -316,7 +323,7 @@ def fake(monkeypatch: pytest.MonkeyPatch, job: Job, before: Built, after: Built,
     monkeypatch.setattr(build, "objects", lambda _job, there, commit, names, *_words: {
         kernel.name: {name: outcome[commit] for name in names} for kernel in there})
     if configured:
-        monkeypatch.setattr(build, "configured", lambda _job, there, _commit: (there, []))
+        monkeypatch.setattr(build, "configured", lambda _job, there, _commit: (there, [], []))
     monkeypatch.setattr(kernels.Kernel, "missing", "")
 
 
@@ -337,7 +344,7 @@ def test_moved_file_has_the_messages_that_it_had_before(moved: Job, monkeypatch:
     there = {moved.one.before: "mm/page_alloc.c", moved.one.after: "mm/fine.c"}
     monkeypatch.setattr(build, "objects", lambda _job, _there, commit, names, *_words: {
         "x86_64": {name: outcome[name] for name in names if name == there[commit]}})
-    monkeypatch.setattr(build, "configured", lambda _job, there, _commit: (there, []))
+    monkeypatch.setattr(build, "configured", lambda _job, there, _commit: (there, [], []))
     monkeypatch.setattr(kernels.Kernel, "missing", "")
     report = new_messages.report(moved, [kernels.one("x86_64")])
     assert (report.status, report.broken) == ((Status.SKIP, True) if broken else (Status.PASS, False))

@@ -86,11 +86,11 @@ def checkout(tree: PreparedTree, commit: str) -> Path:
     return path
 
 
-def configured(job: Job, kernels: Sequence[Kernel], commit: str) -> tuple[list[Kernel], list[str]]:
-    """Configure kernels for a commit: those of them that are what they are called, and in words the options that Kconfig
-    does not give. A toggle none of whose options takes would be the kernel without it again."""
+def configured(job: Job, kernels: Sequence[Kernel], commit: str) -> tuple[list[Kernel], list[str], list[str]]:
+    """Configure kernels for a commit: those of them that are what they are called; in words the others, and the options
+    that Kconfig does not give. A toggle none of whose options takes would be the kernel without it again."""
     path = checkout(job.tree, commit)
-    found, notes = [], []
+    found, others, notes = [], [], []
     for kernel in kernels:
         build = build_dir(job.tree, kernel)
         _configure(job, kernel, path, build)
@@ -98,13 +98,13 @@ def configured(job: Job, kernels: Sequence[Kernel], commit: str) -> tuple[list[K
         own, asked = (kconfig.parse(f"CONFIG_{option}" for option in options) for options in (kernel.own, kernel.options))
         # An option that can be switched off, and is, is said not to be set; else it is not named at all.
         if own and not any(got.get(name) == value for name, value in own.items()):
-            notes.append(f"{kernel.name} is left out: Kconfig does not give {', '.join(kernel.own)}")
+            others.append(f"{kernel.name} is left out: Kconfig does not give {', '.join(kernel.own)}")
             continue
         found.append(kernel)
         if lost := kconfig.lost(asked, got):
             names = (one.name if one.asked != "n" else f"{one.name}=n" for one in lost)
             notes.append(f"{kernel.name}: Kconfig does not give {', '.join(names)}")
-    return found, notes
+    return found, others, notes
 
 
 def objects(job: Job, kernels: Sequence[Kernel], commit: str, names: Sequence[str], *words: str,

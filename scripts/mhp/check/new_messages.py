@@ -30,8 +30,8 @@ def report(job: Job, kernels: Sequence[Kernel], *words: str,
     left_out = sources.left_out(job, patch)
     notes = [f"not compiled: {', '.join(left_out)}"] if left_out else []
     notes += [kernel.missing for kernel in kernels if kernel.missing]
-    there, lost = build.configured(job, [kernel for kernel in kernels if not kernel.missing], patch.before)
-    notes += lost
+    there, others, lost = build.configured(job, [kernel for kernel in kernels if not kernel.missing], patch.before)
+    notes += others
     before = build.objects(job, there, patch.before, names, *words)
     after = build.objects(job, there, patch.after, [*names, *sources.later(job, names)], *words)
     renamed = patch.renamed
@@ -54,9 +54,9 @@ def report(job: Job, kernels: Sequence[Kernel], *words: str,
     broken = _BASE in unknown.values()
     if not done and not findings:
         return Report(skipped="; ".join(note.splitlines()[0] for note in notes) or "nothing was compiled",
-                      notes=tuple(notes), broken=broken, keep=not failed)
+                      notes=(*notes, *lost), broken=broken, keep=not failed)
     summary = "; ".join([f"nothing new with {', '.join(done)}", *(f"{fault}: {name}" for name, fault in unknown.items())])
-    return Report(tuple(findings), summary=summary, notes=tuple(notes), broken=broken, keep=not failed)
+    return Report(tuple(findings), summary=summary, notes=(*notes, *lost), broken=broken, keep=not failed)
 
 
 def _at_fault(job: Job, kernel: Kernel, name: str, *words: str) -> str:
