@@ -92,7 +92,7 @@ def _pytest(directory: Path, ignore: Sequence[Path] = (), workers: str = "auto",
         report = context.output / f"{directory.stem}.xml"
         report.unlink(missing_ok=True)
         status, tail = _run(context, f"pytest-{directory.stem}", [
-            "/usr/bin/python3", "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", workers,
+            "/usr/bin/python3", "-u", "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", workers,
             f"--rootdir={paths.SCRIPTS / 'tests'}", f"--junitxml={report}",
             *(f"--ignore={path}" for path in ignore), directory], env)
         if not report.exists():
