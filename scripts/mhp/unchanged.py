@@ -154,11 +154,19 @@ def _edited(git: Git, before: Parts, now: Parts) -> set[str]:
     old, new = before["edits"], now["edits"]
     names = {name for name in {*old, *new} if old.get(name) != new.get(name) or new.get(name) == _NO_FILE}
     if before["commit"] != now["commit"]:
-        changed = git.names("diff-tree", "-r", "-z", "--no-renames", "--name-only", before["commit"], now["commit"])
+        changed = _changed(git, before["commit"], now["commit"])
         # An edit that was committed is in both lists, and is no change.
         names |= {name for name in changed if name not in old}
         names -= {name for name in old if name not in new and old[name] == _file(git.worktree / name)}
     return names
+
+
+def _changed(git: Git, before: str, now: str) -> list[str]:
+    """The files that differ between two commits; all there are when git has dropped the first one (git gc)."""
+    done = git.run("diff-tree", "-r", "-z", "--no-renames", "--name-only", before, now)
+    if done.status != 0:
+        return git.names("ls-files", "-z")
+    return [os.fsdecode(name) for name in done.stdout.split(b"\0") if name]
 
 
 def _other(before: Parts, now: Parts) -> str | None:
@@ -210,6 +218,8 @@ def begin(git: Git, build: BuildDir, now: Key) -> tuple[frozenset[str], frozense
 
 def _absent(git: Git, tree: Parts, names: Sequence[str]) -> set[str]:
     """Those of these files that are not in a state of the tree."""
+    if not git.existing([tree["commit"]]):
+        return set(names)
     gone = {name for name, what in tree["edits"].items() if what == os.strerror(errno.ENOENT)}
     there = {*tree["edits"], *git.entries(tree["commit"], names)} - gone
     return {*names} - there

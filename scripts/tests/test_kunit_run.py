@@ -458,6 +458,19 @@ def test_edit_taken_back_after_a_build_that_failed_is_made_again(kunit: Kunit) -
     assert [path.name for path in kunit.build.glob("mhp-b*-from.json")] == ["mhp-built-from.json"]
 
 
+def test_commit_of_the_last_build_that_git_has_dropped(kunit: Kunit) -> None:
+    kunit("run")
+    stamp = BuildDir(kunit.build).stamp
+    known = json.loads(stamp.read_bytes())
+    known["key"]["tree"]["commit"] = "1" * 40
+    stamp.write_text(json.dumps(known))
+    made = an_object(kunit)
+    assert kunit("run") == Exit.PASS
+    assert not made.exists()
+    assert kunit("run") == Exit.PASS
+    assert "nothing has changed" in kunit.printed()
+
+
 @pytest.mark.parametrize("there", [False, True])
 def test_new_header_outdates_what_has_another_of_its_name(kunit: Kunit, there: bool) -> None:
     if there:
