@@ -69,7 +69,8 @@ class World:
         self.kunit = self.project / "kunit"
         self.um = self.project / "arch-shims/um"
         monkeypatch.setenv("MHP_BUILD", str(self.build))
-        monkeypatch.delenv("LINUX", raising=False)
+        for name in ("LINUX", "MHP_SOURCES", "MHP_CC"):
+            monkeypatch.delenv(name, raising=False)
         monkeypatch.setattr(paths, "ARCH_SHIMS", self.project / "arch-shims")
         monkeypatch.setattr(paths, "MM_PATCHES", self.project / "mm-patches")
         monkeypatch.setattr(paths, "KUNIT", self.kunit)
