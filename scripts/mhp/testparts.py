@@ -14,6 +14,7 @@ import json
 import os
 import re
 import shlex
+import tempfile
 import tomllib
 import xml.etree.ElementTree as xml
 from collections.abc import Callable, Mapping, Sequence
@@ -67,8 +68,12 @@ class Context:
     verbose: bool
 
 
-def _run(context: Context, name: str, argv: Sequence[str | Path], env: Mapping[str, str] | None = None) -> tuple[int, str]:
-    """Run a command of ours: its exit status, and the end of what it printed. env: variables that it gets more."""
+def _run(context: Context, name: str, argv: Sequence[str | Path], env: Mapping[str, str] | None = None,
+         remove: Path | None = None) -> tuple[int, str]:
+    """Run a command of ours: its exit status, and the end of what it printed.
+
+    env: variables that it gets more. remove: a directory that goes with it, even when we are killed.
+    """
     path = context.output / f"{name}.log"
     with path.open("wb") as file, Progress(name, None, "bytes printed") as progress:
         def watch() -> str | None:
@@ -77,7 +82,7 @@ def _run(context: Context, name: str, argv: Sequence[str | Path], env: Mapping[s
 
         late = upstream.time_limit(_LIMIT_SECONDS)
         ended = guard.supervise([str(word) for word in argv], cwd=paths.REPO, stdout=file.fileno(),
-                                env={**os.environ, **(env or {})}, errors_to=file.fileno(), watch=watch)
+                                env={**os.environ, **(env or {})}, errors_to=file.fileno(), watch=watch, remove=remove)
     lines = path.read_bytes().decode(errors="backslashreplace").splitlines()
     if context.verbose:
         print("\n".join(log.printable(line) for line in lines))
@@ -91,10 +96,12 @@ def _pytest(directory: Path, ignore: Sequence[Path] = (), workers: str = "auto",
     def work(context: Context) -> Outcome:
         report = context.output / f"{directory.stem}.xml"
         report.unlink(missing_ok=True)
-        status, tail = _run(context, f"pytest-{directory.stem}", [
-            "/usr/bin/python3", "-u", "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", workers,
-            f"--rootdir={paths.SCRIPTS / 'tests'}", f"--junitxml={report}",
-            *(f"--ignore={path}" for path in ignore), directory], env)
+        # pytest would leave the directories of its last three runs.
+        with tempfile.TemporaryDirectory(prefix="mhp-test-", ignore_cleanup_errors=True) as scratch:
+            status, tail = _run(context, f"pytest-{directory.stem}", [
+                "/usr/bin/python3", "-u", "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", workers,
+                f"--rootdir={paths.SCRIPTS / 'tests'}", f"--junitxml={report}", f"--basetemp={scratch}/t",
+                *(f"--ignore={path}" for path in ignore), directory], env, Path(scratch))
         if not report.exists():
             return Outcome(Counts(0, 1), (f"pytest ended with status {status}:\n{tail}",))
         return _pytest_outcome(report, status, tail)

@@ -104,6 +104,14 @@ def test_pytest_that_cannot_collect_fails(context: Context) -> None:
     assert pytest_in(context, "no python (\n").counts.failed >= 1
 
 
+def test_pytest_leaves_no_temporary_files(context: Context) -> None:
+    outcome = pytest_in(context, "def test_a(tmp_path):\n    (tmp_path / 'a').touch()\n"
+                        f"    open({str(context.output / 'where')!r}, 'w').write(str(tmp_path))\n")
+    assert outcome.counts == Counts(1, 0, 0)
+    place = Path((context.output / "where").read_text())
+    assert "mhp-test-" in str(place) and not place.parent.parent.exists()
+
+
 def test_pytest_without_tests_fails(context: Context) -> None:
     assert pytest_in(context, "x = 1\n").counts == Counts(0, 1, 0)
 
