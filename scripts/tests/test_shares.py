@@ -7,8 +7,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
-from test_kunit_run import (  # pylint: disable=unused-import # noqa: F401
-    Kunit, change_edit, fixture_kunit, mentioning)
+from small_kunit import Kunit, change_edit
+from test_guard import mentioning
 
 from mhp import building, guard, paths, results, shares, upstream
 from mhp.builddir import BuildDir

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from small_kunit import Kunit
 from small_world import World, edit, git, mtimes, snapshot, write
-from test_kunit_run import Kunit
 
 from mhp.exits import Exit
 

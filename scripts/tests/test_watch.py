@@ -23,6 +23,17 @@ def _later(seconds: float, do: Callable[[], object]) -> None:
     threading.Timer(seconds, do).start()
 
 
+def _prepare(found: options.Options, runs: list[str], mend: Callable[[], object]) -> None:
+    """Prepare the kernel; when it is refused, mend that a bit later."""
+    try:
+        found.prepare()
+        runs.append("right")
+    except MhpError:
+        runs.append("refused")
+        _later(1.5, mend)
+        raise
+
+
 def test_each_save_is_one_run(world: World) -> None:
     found = options.parse(["run", "--watch", "--kdir", str(world.kernel)])
     edited: list[Path] = []
@@ -76,13 +87,7 @@ def test_tree_that_cannot_be_prepared_for_a_while_is_no_end(world: World) -> Non
     runs: list[str] = []
 
     def once() -> int:
-        try:
-            found.prepare()
-            runs.append("right")
-        except MhpError:
-            runs.append("refused")
-            _later(1.5, lambda: git(world.kernel, "merge", "--abort"))
-            raise
+        _prepare(found, runs, lambda: git(world.kernel, "merge", "--abort"))
         if len(runs) == 1:
             git(world.kernel, "checkout", "-q", "-b", "other")
             edit(world.kernel / "mm/page_alloc.c", "return 3;", "return 4;")
@@ -120,13 +125,7 @@ def test_kernel_that_is_gone_for_a_while_is_no_end(world: World) -> None:
     runs: list[str] = []
 
     def once() -> int:
-        try:
-            found.prepare()
-            runs.append("right")
-        except MhpError:
-            runs.append("refused")
-            _later(1.5, lambda: away.rename(makefile))
-            raise
+        _prepare(found, runs, lambda: away.rename(makefile))
         if len(runs) == 1:
             makefile.rename(away)
             raise OSError(28, "No space left on device")
