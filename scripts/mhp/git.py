@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """git, shielded from the user's settings and from what a repository that is not ours could run."""
 
+import fcntl
 import os
 import shutil
 import tempfile
@@ -15,7 +16,8 @@ from mhp.exits import Exit
 
 # Nothing of these may run or change what git does for us, whoever wrote the repository's config.
 _SETTINGS = ("core.hooksPath=/dev/null", "core.fsmonitor=false", "safe.directory=*",
-             "core.excludesFile=/dev/null", "core.attributesFile=/dev/null", "core.quotePath=false", "gc.auto=0", "maintenance.auto=false", "advice.detachedHead=false")
+             "core.excludesFile=/dev/null", "core.attributesFile=/dev/null", "core.quotePath=false",
+             "gc.auto=0", "maintenance.auto=false", "advice.detachedHead=false")
 
 # Paths that are given to one command; the kernel limits the length of a command line.
 ARGUMENTS = 1000
@@ -43,6 +45,16 @@ class Entry:
 
 # File by file: (old entry, new entry), None where the file is absent.
 Changes = list[tuple[Entry | None, Entry | None]]
+
+
+@contextmanager
+def _locked(directory: Path, how: int) -> Iterator[None]:
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, how)
+        yield
+    finally:
+        os.close(fd)
 
 
 @dataclass(frozen=True)
@@ -102,12 +114,21 @@ class Git:
         """A directory for temporary files; one that a killed run left is removed by sweep()."""
         top = self.gitdir / _SCRATCH
         top.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=top) as directory:
+        with _locked(top, fcntl.LOCK_SH), tempfile.TemporaryDirectory(dir=top) as directory:
             yield Path(directory)
 
     def sweep(self) -> None:
-        """Remove what killed runs of ours left in the repository. The caller is the only one at work."""
-        shutil.rmtree(self.gitdir / _SCRATCH, ignore_errors=True)
+        """Remove what killed runs of ours left in the repository; scratch directories only while nobody works in one.
+
+        scripts/check tries a series on the kernels of other prepared trees without their lock.
+        """
+        top = self.gitdir / _SCRATCH
+        try:
+            with _locked(top, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                for left in top.iterdir():
+                    shutil.rmtree(left, ignore_errors=True)
+        except (FileNotFoundError, BlockingIOError):
+            pass
         for left_over in (*self.gitdir.glob("objects/pack/tmp_*"), *self.gitdir.glob("fast_import_crash_*")):
             if time.time() - left_over.stat().st_mtime > _OLD_SECONDS:
                 left_over.unlink()

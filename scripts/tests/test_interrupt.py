@@ -202,3 +202,15 @@ def test_two_prepare_at_once(world: World) -> None:
         pids.append(pid)
     assert [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids] == [0, 0]
     clean_and_complete(world)
+
+
+def test_sweep_leaves_a_scratch_directory_in_use(world: World) -> None:
+    world.mm_patch(1)
+    world.prepare()
+    git_there = git_module.Git(world.linux / ".git")
+    (world.linux / ".git/mhp-scratch/killed").mkdir()
+    with git_there.scratch() as mine:
+        git_there.sweep()
+        assert mine.is_dir()
+    git_there.sweep()
+    clean_and_complete(world)

@@ -141,9 +141,11 @@ def _spatch(rule: Path, top: Path, versions: Sequence[Version]) -> tuple[str, st
     """What it prints, and why that is nothing; "" when all went well."""
     if not versions:
         return "", ""
+    # What it compiles of a rule lies in TMPDIR, and stays there when it is killed.
+    env = {**clean_environment(), "HOME": str(top), "TMPDIR": str(top)}
     try:
         done = run(["spatch", "-D", "report", "--no-show-diff", "--very-quiet", "--no-includes", "--cocci-file", rule,
-                    *(version.place for version in versions)], cwd=top, env={**clean_environment(), "HOME": str(top)},
+                    *(version.place for version in versions)], cwd=top, env=env,
                    timeout=_LIMIT_SECONDS * len(versions))
     except MhpError as err:
         if err.status != Exit.TIMEOUT:
