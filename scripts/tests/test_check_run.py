@@ -149,6 +149,17 @@ def test_build_that_fails_is_an_outcome_and_a_missing_tool_is_none(job: Job, mon
         guests.outcome(job, 2)
 
 
+def test_build_that_failed_is_tried_again(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk gives the same words as a wrong patch."""
+    monkeypatch.setattr(guests, "_try", lambda _job, _number, _row: BROKEN)
+    program = next(check for check in registry.all_checks() if check.name == "kunit-um").program
+    assert not program(job).keep
+    guests._remembered.clear()  # pylint: disable=protected-access
+    monkeypatch.setattr(guests, "_try", lambda _job, _number, _row: RIGHT)
+    report = program(job)
+    assert report.keep and report.status == Status.PASS
+
+
 def test_work_tree_is_that_of_series_each(job: Job) -> None:
     side = guests.at(job, 2)
     assert side.build == job.tree.build / each.DIRECTORY

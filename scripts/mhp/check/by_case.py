@@ -21,13 +21,17 @@ _WHOLE = (Exit.PANIC.name, Exit.TIMEOUT.name, Exit.UNFINISHED.name, Exit.NOTHING
 
 @dataclass
 class Compared:
-    """What two runs come to. base_fails: neither is right, and the one without the patch is not the patch's fault. useless:
-    nothing could be learnt of the patch."""
+    """What two runs come to.
+
+    base_fails: neither is right, and the one without the patch is not the patch's fault. useless: nothing could be
+    learnt of the patch. unbuilt: a kernel was not built, for which a full disk can be the reason, too.
+    """
 
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     base_fails: bool = False
     useless: bool = False
+    unbuilt: bool = False
 
 
 def compare(before: Outcome, after: Outcome, what: str) -> Compared:
@@ -56,19 +60,21 @@ def _is_blank(outcome: Outcome) -> bool:
 def report(compared: Sequence[Compared], summary: str, base: str) -> Report:
     """One report on several runs. base: what "without the patch" is, where that is the base itself; else ""."""
     findings = [finding for one in compared for finding in one.findings]
+    keep = not any(one.unbuilt for one in compared)
     notes = tuple(note for one in compared for note in one.notes)
     broken = bool(base) and any(one.base_fails for one in compared)
     if broken and not findings and all(one.useless for one in compared):
         return Report(skipped=f"the base is broken: {base} does not pass the suites without the series", notes=notes,
-                      broken=True)
+                      broken=True, keep=keep)
     if not findings and compared and all(one.useless for one in compared):
         return Report(skipped="nothing can be said: no case ran, or the guest came to its end too early, before this patch, too",
-                      notes=notes)
+                      notes=notes, keep=keep)
     summary = f"{base} fails by itself, the series makes nothing worse; {summary}" if broken else summary
-    return Report(tuple(findings), summary=summary, notes=notes, broken=broken)
+    return Report(tuple(findings), summary=summary, notes=notes, broken=broken, keep=keep)
 
 
 def _builds(before: Outcome, after: Outcome, what: str, found: Compared) -> None:
+    found.unbuilt = True
     if before.error:
         found.notes.append(f"{what}, without the patch: {before.status}\n{before.error}")
         found.useless = bool(after.error)

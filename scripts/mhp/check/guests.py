@@ -2,7 +2,8 @@
 """What the suites say of a prefix of the series: built in a work tree that moves from prefix to prefix, and booted.
 
 The work tree is that of `scripts/series each`, build/ID/each/, so builds are incremental and shared with it. What
-came out is kept by content in build/ID/check/boots/: a prefix whose files are the same is not booted again.
+came out of a boot is kept by content in build/ID/check/boots/: a prefix whose files are the same is not booted again.
+A build that failed is tried again, since the machine can be the reason.
 """
 
 import hashlib
@@ -98,8 +99,9 @@ def outcome(job: Job, number: int, row: Row | None = None) -> Outcome:
         kept = None if job.fresh else _from_json(store.get(name))
         if kept is None:
             kept = _try(job, number, row)
-            store.put(name, asdict(kept))
-            store.prune()
+            if not kept.error:
+                store.put(name, asdict(kept))
+                store.prune()
         _remembered[name] = kept
     return _remembered[name]
 
