@@ -19,6 +19,9 @@ MAX_FILES = 10000  # of one patch
 SERIES_FILE = "series"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*\.patch")
+# What no shell, make or perl takes for anything but a name. Names are given to programs by the thousand.
+_PLAIN = re.compile(r"(?!-)[\w@%+=:,./~ -]{1,1000}")
+_NAME_BYTES = 255
 IN_BASE = "the kernel holds this already: nothing is left to change"
 
 _REGULAR = ("100644", "100755")
@@ -136,6 +139,9 @@ def touched(git: Git, diff: bytes, name: str) -> list[str]:
     paths += [os.fsdecode(raw) for raw in re.findall(rb"^(?:rename|copy) from ([^\"\n].*)$", diff, re.MULTILINE)]
     for path in paths:
         check_path(path, name)
+        if not _PLAIN.fullmatch(path) or any(len(os.fsencode(part)) > _NAME_BYTES for part in path.split("/")):
+            raise MhpError(Exit.USAGE, f"{name}: refused: {path[:_NAME_BYTES]!r} is no file name of a kernel tree: the "
+                           "kernel's own scripts and makefiles would not get over it")
     return list(dict.fromkeys(paths))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from small_world import World
 
-from mhp.check import checkpatch, series
+from mhp.check import checkpatch, series, shell_words
 from mhp.check.model import Job
 from mhp.check.once import Once
 from mhp.check.store import Store
@@ -74,6 +74,41 @@ def test_each_patch_gets_its_own_messages_and_is_looked_at_once(world: World, tm
         file.write_text(file.read_text().replace("mm: change 2", "mm: change two"))
         assert said()[1] == "SAMPLE: Subject: [PATCH] mm: change two"
         assert len(log.read_text().splitlines()) == first + 1
+
+
+@pytest.mark.parametrize("text, line", [
+    ("Subject: x\n\nsays\n+++ b/mm/$(touch${IFS}x).c\n", 4),
+    ("diff --git a/mm/a.c b/mm/`id`.c\n", 1),
+    ("diff --git$(id)\n", 1),
+    ("x\n@@ -0,0 +1,2 @@\n+// SPDX-License-Identifier: GPL-2.0 $(touch x)\n", 3),
+    ("@@ -0,0 +1,2 @@\n+#!/bin/sh\n+# SPDX-License-Identifier: GPL-2.0\\\n", 3),
+    ("+/* SPDX-License-Identifier: \"; id; */\n", 1),
+    ("diff --git a/mm/a.c b/mm/a.c\n--- a/mm/a.c\t2024-01-01 00:00\n+++ b/mm/a.c\t2024-01-01 00:00 $(of no interest)\n", 0),
+    ("+++b/$(it takes this for code)\n++++ $x\n", 0),
+    ("@@ -0,0 +1,9 @@\n+// SPDX-License-Identifier: (GPL-2.0 OR MIT)\n", 0),
+    ("@@ -7,2 +7,3 @@\n+\techo \"# SPDX-License-Identifier: $1\"\n", 0)])
+def test_words_of_a_mail_for_a_shell_are_seen(text: str, line: int) -> None:
+    assert shell_words.first(text.encode()) == line
+
+
+def test_mail_for_a_shell_is_not_given_to_checkpatch(world: World, tmp_path: Path) -> None:
+    world.mm_patch(1)
+    file = world.mm_patch(2)
+    file.write_text(file.read_text().replace("\n---\n", "\n\n+++ b/$(id).c\n---\n", 1))
+    world.mm_patch(3)
+    tree = world.prepare()
+    log, script = tmp_path / "log", tree.path / checkpatch.SCRIPT
+    script.parent.mkdir(exist_ok=True)
+    script.write_text(FAKE.format(log=log).replace("run $HOME", "$@"))
+    script.chmod(0o755)
+    with using(tree):
+        found = series.read(tree, None, None)
+        assert "$(id)" in found.patches[1].raw.decode()
+        jobs = [Job(found, patch, tree, tmp_path, asked=(1, 2, 3)) for patch in found.patches]
+        assert len(checkpatch.messages(jobs[0])) == len(checkpatch.messages(jobs[2])) == 1
+        with pytest.raises(MhpError, match="refused"):
+            checkpatch.messages(jobs[1])
+    assert "/2.patch" not in log.read_text() and "/3.patch" in log.read_text()
 
 
 def test_work_that_several_want_is_done_once() -> None:

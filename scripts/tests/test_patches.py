@@ -29,6 +29,11 @@ EVIL = {
     "absolute": new_file("/tmp/absolute.c"),
     "git's own": new_file(".git/hooks/post-checkout"),
     "git's own, other case": new_file("mm/.GIT/config"),
+    "for a shell": new_file("mm/$(touch${IFS}outside.c).c"),
+    "for make": new_file("mm/$(shell touch outside.c).c"),
+    "an option": new_file("-outside.c"),
+    "too long for a file": new_file(f"mm/{'a' * 300}.c"),
+    "too long": new_file("/".join(["mm"] * 400 + ["a.c"])),
     "symbolic link": new_file("mm/link", "120000"),
     "submodule": ("diff --git a/sub b/sub\nnew file mode 160000\nindex 0000000..1111111\n--- /dev/null\n+++ b/sub\n"
                   "@@ -0,0 +1 @@\n+Subproject commit 1111111111111111111111111111111111111111\n"),

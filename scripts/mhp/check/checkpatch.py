@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mhp import run
-from mhp.check import trailers
+from mhp.check import shell_words, trailers
 from mhp.check.model import Finding, Job, Status
 from mhp.check.once import Once
 from mhp.check.series import Patch
@@ -54,7 +54,13 @@ _said: Once[dict[int, _Messages]] = Once()
 
 
 def messages(job: Job, *, only: Sequence[str] = (), without: Sequence[str] = ()) -> tuple[Finding, ...]:
-    """What checkpatch.pl says about the patch: these types only, or all without some."""
+    """What checkpatch.pl says about the patch: these types only, or all without some.
+
+    Raises MhpError(FINDINGS) for a patch that makes it run commands.
+    """
+    if line := shell_words.first(job.one.raw):
+        raise MhpError(Exit.FINDINGS, f"refused: {SCRIPT} would give line {line} of the mail to a shell, and it is more "
+                       "than a name or a licence:\n" + job.one.raw.split(b"\n")[line - 1][:200].decode(errors="backslashreplace"))
     if not job.series.history:
         without = (*without, *HISTORY)
     asked = (job.tree.path, job.series.base, job.fresh, tuple(_hash(patch) for patch in _asked(job)))
@@ -65,7 +71,8 @@ def messages(job: Job, *, only: Sequence[str] = (), without: Sequence[str] = ())
 
 
 def _asked(job: Job) -> list[Patch]:
-    return [patch for patch in job.series.patches if patch.number in (*job.asked, job.one.number)]
+    return [patch for patch in job.series.patches
+            if patch.number in (*job.asked, job.one.number) and not shell_words.first(patch.raw)]
 
 
 def share_out(patches: Sequence[Patch], processors: int) -> list[list[Patch]]:

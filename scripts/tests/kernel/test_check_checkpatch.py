@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mhp import run
-from mhp.check import checkpatch, registry, series
+from mhp.check import checkpatch, registry, series, shell_words
 from mhp.check.model import Job
 from mhp.git import clean_environment
 from mhp.tree import prepare, using
@@ -49,3 +49,23 @@ def test_shared_runs_say_what_single_ones_say(tmp_path: Path) -> None:
     kinds = {kind for said in together.values() for kind, _finding in said}
     texts = "".join(finding.text for said in together.values() for _kind, finding in said)
     assert {"TYPO_SPELLING", "CAMELCASE"} <= kinds and len(kinds) > 4 and f"'{word.decode()}' may be misspelled" in texts
+
+
+@pytest.mark.parametrize("text, harmless", [
+    ("+++ b/mm/$(touch${IFS}NAME)\n", "+++ b/mm/page.c\n"),
+    ("diff --git a/mm/a.c b/mm/`touch${IFS}NAME`\n", "diff --git a/mm/a.c b/mm/b.c\n"),
+    ("--- /dev/null\n+++ b/mm/a.c\n@@ -0,0 +1 @@\n+// SPDX-License-Identifier: GPL-2.0 $(touch NAME)\n",
+     "--- /dev/null\n+++ b/mm/a.c\n@@ -0,0 +1 @@\n+// SPDX-License-Identifier: GPL-2.0\n")])
+def test_what_checkpatch_gives_to_a_shell_is_refused(tmp_path: Path, text: str, harmless: str) -> None:
+    """Its own words are run when they are not refused, or there is nothing to refuse any more."""
+    made = tmp_path / "made"
+    mail = f"From: A <a@b.c>\nSubject: [PATCH] mm: x\n\nWhy.\n---\n{text}".replace("NAME", str(made)).encode()
+    assert shell_words.first(mail) and not shell_words.first(mail.replace(text.replace("NAME", str(made)).encode(),
+                                                                           harmless.encode()))
+    kdir = os.environ.get("LINUX")
+    tree = prepare(Path(kdir) if kdir else None)
+    with using(tree):
+        file = tmp_path / "one.patch"
+        file.write_bytes(mail)
+        run.run([tree.path / checkpatch.SCRIPT, "--strict", file], cwd=tree.path, env=clean_environment(), timeout=120)
+    assert made.exists(), "this kernel's checkpatch.pl gives it to no shell: the rule for it can go"
