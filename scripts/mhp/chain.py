@@ -104,12 +104,16 @@ def as_far(git: Git, base: str, steps: Sequence[Step], before: State) -> tuple[l
     """The commits for `steps` as far as they apply, and why the next one does not; "" when all do."""
     try:
         return build(git, base, steps, before), ""
-    except MhpError:
+    except MhpError as error:
+        if error.status not in patches.REFUSALS:
+            raise
         chain: list[Link] = []
         for number in range(1, len(steps) + 1):
             try:
                 chain = build(git, base, steps[:number], replace(before, base=base, chain=chain or before.chain))
             except MhpError as err:
+                if err.status not in patches.REFUSALS:
+                    raise
                 return chain, str(err)
         return chain, ""
 

@@ -24,6 +24,9 @@ _PLAIN = re.compile(r"(?!-)[\w@%+=:,./~ -]{1,1000}")
 _NAME_BYTES = 255
 IN_BASE = "the kernel holds this already: nothing is left to change"
 
+# What the patch is to blame for; anything else (a full disk) says nothing of it.
+REFUSALS = (Exit.BROKEN_BASE, Exit.USAGE)
+
 _REGULAR = ("100644", "100755")
 _REJECT_LINES = 14
 _LAST_DATE = 4102444800  # the year 2100, in seconds since 1970

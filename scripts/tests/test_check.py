@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """scripts/check: reading a series, running checks, the cache, and what is written."""
 
+import errno
 import json
 import re
 import subprocess
@@ -491,9 +492,26 @@ def test_what_a_program_raises_is_told_apart(tree: PreparedTree, tmp_path: Path)
 
     broken = raising(Exit.BROKEN_BASE)
     assert (broken.status, broken.broken) == (Status.SKIP, True) and "why" in broken.skipped
-    for status in (Exit.MISSING_TOOL, Exit.NOTHING_RAN):
+    for status in (Exit.MISSING_TOOL, Exit.NOTHING_RAN, Exit.TIMEOUT):
         assert raising(status) == Report(skipped="why")
-    assert raising(Exit.TIMEOUT).status == Status.FAIL
+    assert raising(Exit.FINDINGS).status == Status.FAIL
+
+
+def test_check_that_fails_itself_does_not_stop_the_others(tree: PreparedTree, tmp_path: Path) -> None:
+    def full(_job: Job) -> Report:
+        raise OSError(errno.ENOSPC, "No space left on device", "somewhere")
+
+    def git_fails(_job: Job) -> Report:
+        raise MhpError(Exit.INTERNAL, "why")
+
+    found = read(tree)
+    results = []
+    for name, program in (("full", full), ("git", git_fails), ("right", lambda _job: Report(summary="fine"))):
+        check = replace(a_check(tmp_path, program), name=name)
+        results += Runner(tree, found, tmp_path / "place", []).run(units([check], found, 1), Listener())
+    assert [result.status for result in results] == [Status.FAIL, Status.FAIL, Status.PASS]
+    assert "No space left" in results[0].report.line and command.exit_status(results) == Exit.INTERNAL
+    assert command.exit_status(results[2:]) == Exit.PASS
 
 
 def test_removed_symbol_that_another_option_selects(world: World, tmp_path: Path) -> None:

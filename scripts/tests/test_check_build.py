@@ -111,7 +111,7 @@ def test_file_that_is_left_out_beside_others_is_named(job: Job, monkeypatch: pyt
     fake(monkeypatch, job, Built((), False), Built((), False))
     patch = replace(job.one, paths=("mm/memory_hotplug.c", "mm/a.S", "include/linux/mm.h", "MAINTAINERS", "mm/a b.c"))
     report = new_messages.report(replace(job, patch=patch), [kernels.one("x86_64")])
-    assert report.status == Status.PASS and report.notes[0] == "not compiled: mm/a.S, mm/a b.c"
+    assert report.status == Status.PASS and report.left_out[0] == "not compiled: mm/a.S, mm/a b.c"
 
 
 def test_file_that_others_include_is_compiled_with_them(world: World, tmp_path: Path) -> None:
@@ -138,25 +138,34 @@ def test_file_that_others_include_is_compiled_with_them(world: World, tmp_path: 
         assert sources.left_out(job, replace(job.one, paths=("mm/psi-a.c", "mm/bounds.c"))) == ["mm/bounds.c"]
 
 
-def test_files_of_a_new_option_are_taken_in(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_config_is_made_anew_for_other_kconfig_files_and_kept(world: World, tmp_path: Path,
+                                                              monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it was before, for another commit or another base, has no say in it."""
+    world.mm_patch(1)
+    world.patch(world.patches, "0002-option.patch", {"mm/Kconfig": ("config MEMORY_HOTPLUG\n\tbool\n", "config MEMORY_HOTPLUG\n\tbool\n\nconfig NEW\n\tbool\n")}, "mm: an option")
+    tree = world.prepare()
     called: list[str] = []
     um = kernels.one("um")
 
-    def make(_job: Job, _path: Path, calls: Sequence[tuple[kernels.Kernel, Sequence[str]]]) -> list[tuple[str, int]]:
-        called.extend(words[-1] for _kernel, words in calls)
+    def make(job: Job, path: Path, calls: Sequence[tuple[kernels.Kernel, Sequence[str]]]) -> list[tuple[str, int]]:
+        for kernel, words in calls:
+            called.append(words[-1])
+            new = "NEW" in (path / "mm/Kconfig").read_text() if (path / "mm/Kconfig").exists() else False
+            (build.build_dir(job.tree, kernel) / ".config").write_text(f"CONFIG_NEW={'y' if new else 'n'}\n")
         return [("", 0)] * len(calls)
 
     monkeypatch.setattr(build, "_make", make)
-    place = build.build_dir(job.tree, um)
-    place.mkdir(parents=True)
-    (place / "mhp-config-of").write_text(um.id)
-    (place / ".config").touch()
-    assert job.one.after and job.one.before
-    for paths in (("mm/a.c", "mm/Kconfig"), ("mm/a.c", "mm/Kconfig", "mm/Makefile")):
-        here = replace(job, patch=replace(job.one, paths=paths))
-        for commit in (job.one.before, job.one.after, job.one.after):
-            build.taken_in(here, [um], commit, "mm/a.c")
-    assert called == ["olddefconfig", "olddefconfig"]
+    monkeypatch.setattr(build, "_memory", build._Memory())  # pylint: disable=protected-access
+    with using(tree):
+        found = series.read(tree, None, None)
+        first, second = (Job(found, patch, tree, tmp_path) for patch in found.patches)
+        got = []
+        for job, commit in ((first, first.one.before), (first, first.one.after), (second, second.one.after),
+                            (first, first.one.before), (second, second.one.after)):
+            assert commit
+            build.taken_in(job, [um], commit, "mm/a.c")
+            got.append((build.build_dir(tree, um) / ".config").read_text().strip()[-1])
+    assert got == ["n", "n", "y", "n", "y"] and called == ["allnoconfig", "allnoconfig"]
 
 
 def test_files_of_other_architectures_are_left_out() -> None:
@@ -180,8 +189,8 @@ TOGGLE = replace(kernels.one("x86_64"), name="no-numa", options=("SMP=y", "NUMA=
 
 @pytest.mark.parametrize("config, kept, note", [
     ("CONFIG_SMP=y\n# CONFIG_NUMA is not set\n", True, ""),
-    ("CONFIG_NUMA=y\nCONFIG_SMP=y\n", False, "no-numa is left out: Kconfig does not give NUMA=n"),
-    ("CONFIG_SMP=y\n", False, "no-numa is left out: Kconfig does not give NUMA=n"),
+    ("CONFIG_NUMA=y\nCONFIG_SMP=y\n", False, "no-numa: Kconfig does not give NUMA=n"),
+    ("CONFIG_SMP=y\n", False, "no-numa: Kconfig does not give NUMA=n"),
     ("# CONFIG_SMP is not set\n# CONFIG_NUMA is not set\n", True, "no-numa: Kconfig does not give SMP")])
 def test_toggle_that_kconfig_does_not_give_is_left_out(job: Job, monkeypatch: pytest.MonkeyPatch, config: str, kept: bool,
                                                        note: str) -> None:
@@ -281,12 +290,45 @@ def test_message_counts_wherever_a_file_is_seen_from(job: Job, um: kernels.Kerne
     ("mm/always.c", True), ("mm/unheard_of.c", True), ("mm/kmsan/deep/a.c", False), ("lib/a.c", True)])
 def test_directory_that_is_not_configured_is_left_out(tmp_path: Path, name: str, taken: bool) -> None:
     for directory, rules in {"mm": "obj-$(CONFIG_KMSAN) += kmsan/\nobj-$(CONFIG_KASAN) += kasan/\nobj-$(CONFIG_OFF) += off.o\n"
-                                   "obj-y := always.o\n", "mm/kmsan": "obj-y := core.o deep/\n",
+                                   "obj-y += always.o\n", "mm/kmsan": "obj-y := core.o deep/\n",
                              "mm/kasan": "obj-y := core.o deep/\n"}.items():
         (tmp_path / directory).mkdir()
         (tmp_path / directory / "Makefile").write_text(rules)
     (tmp_path / ".config").write_text("CONFIG_KASAN=y\n# CONFIG_KMSAN is not set\n")
     assert makefiles.enabled(tmp_path, tmp_path, name) == taken
+
+
+@pytest.mark.parametrize(("name", "taken"), [
+    ("nommu", False), ("memory", True), ("mseal", False), ("big", True), ("other", False), ("both", True), ("unknown", True),
+    ("part", False), ("init_64", False), ("init_32", True), ("late", True), ("nested", False), ("ldflags", True)])
+def test_makefile_s_conditions_and_lists_are_followed(tmp_path: Path, name: str, taken: bool) -> None:
+    (tmp_path / "mm").mkdir()
+    (tmp_path / "mm/Makefile").write_text("""\
+mmu-y := nommu.o
+mmu-$(CONFIG_MMU) := memory.o \\
+\tbig.o
+ifdef CONFIG_64BIT
+mmu-$(CONFIG_MMU) += mseal.o
+ifndef CONFIG_64BIT
+mmu-y += nested.o
+endif
+else ifeq ($(CONFIG_MMU),y)
+mmu-y += late.o
+else
+mmu-y += other.o
+endif
+ifeq ($(cc-name),gcc)
+mmu-y += both.o
+else
+mmu-y += unknown.o
+endif
+obj-y += $(mmu-y) init_$(BITS).o
+obj-$(CONFIG_OFF) += whole.o
+whole-y := part.o
+ldflags-y += -T x
+""")
+    (tmp_path / ".config").write_text("CONFIG_MMU=y\n")
+    assert makefiles.enabled(tmp_path, tmp_path, f"mm/{name}.c") == taken
 
 
 def test_files_of_an_architecture_are_compiled_for_it() -> None:

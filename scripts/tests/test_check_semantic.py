@@ -130,7 +130,7 @@ def test_rule_that_takes_too_long_is_told(spatch: Spatch, monkeypatch: pytest.Mo
     spatch.rule("word.cocci", "bad")
     monkeypatch.setattr(semantic, "_LIMIT_SECONDS", 0.2)
     report = spatch.report(1)
-    assert report.status == Status.WARN and report.notes == ("misc/slow.cocci was not done in time",)
+    assert report.status == Status.WARN and report.left_out == ("misc/slow.cocci was not done in time",)
     spatch.calls()
     assert not report.keep and spatch.report(1).status == Status.WARN
     assert len(spatch.calls()) == 3     # what is not complete is not kept
@@ -141,7 +141,7 @@ def test_rule_that_cannot_be_run_is_told_and_not_counted(spatch: Spatch) -> None
     spatch.rule("word.cocci", "nothing")
     report = spatch.report(1)
     assert report.line == "1 semantic patches, nothing new"
-    assert report.notes == ("misc/broken.cocci cannot be run: no OCaml",)
+    assert report.left_out == ("misc/broken.cocci cannot be run: no OCaml",)
     spatch.calls()
     assert spatch.report(1) == report and not spatch.calls() and not report.keep
 

@@ -8,7 +8,7 @@ def check(job: Job) -> Report:
     """FAIL when it does not apply, WARN when only with other context than it was written for."""
     patch = job.one
     if not patch.before:
-        return Report(skipped=patch.problem)
+        return Report(skipped=patch.problem, keep=False)
     if not patch.after:
         first, _, rest = patch.problem.partition("\n")
         return Report((Finding(Status.FAIL, first, details=rest),))

@@ -34,7 +34,7 @@ def check(job: Job) -> Report:
     text = run(["/usr/bin/python3", job.tree.path / "scripts/bloat-o-meter", old, new], timeout=_TIMEOUT_SECONDS).text
     total = _TOTAL.search(text)
     if not total:
-        return Report(skipped="bloat-o-meter gave no total", notes=tuple(text.splitlines()[-20:]))
+        return Report(skipped="bloat-o-meter gave no total", notes=tuple(text.splitlines()[-20:]), keep=False)
     before, after = int(total[1]), int(total[2])
     findings = [Finding(Status.WARN, f"{match[1]} grows by {int(match[4])} bytes, to {match[3]}")
                 for match in _SYMBOL.finditer(text) if int(match[4]) > _SYMBOL_BYTES]

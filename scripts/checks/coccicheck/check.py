@@ -19,12 +19,12 @@ def check(job: Job) -> Report:
     before = semantic.before(job, [rule for rule in rules if semantic.name(rule) in speaks])
     silent = {rule: messages for one in (before, after) for said in one.values() for rule, messages in said.items()
               if isinstance(messages, str)}
-    notes = tuple(f"{rule} {why}" for rule, why in sorted(silent.items()))
+    left_out = tuple(f"{rule} {why}" for rule, why in sorted(silent.items()))
     if len(silent) == len(rules):
-        return Report(skipped=f"none of {len(rules)} semantic patches could be used: {notes[0]}", notes=notes, keep=False)
+        return Report(skipped=f"none of {len(rules)} semantic patches could be used: {left_out[0]}", notes=left_out, keep=False)
     old, new = ([message for said in one.values() for rule, messages in said.items()
                  if rule not in silent and not isinstance(messages, str) for message in messages]
                 for one in (before, after))
     findings = [Finding(Status.WARN, message.text, message.where) for message in compare.new(old, new, job.one.renamed)]
-    return Report(tuple(findings), summary=f"{len(rules) - len(silent)} semantic patches, nothing new", notes=notes,
+    return Report(tuple(findings), summary=f"{len(rules) - len(silent)} semantic patches, nothing new", left_out=left_out,
                   keep=not silent)

@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0
 """kernel-doc comments of the files that the patch touches, before and after."""
 
+import re
 import tempfile
 from pathlib import Path
 
 from mhp.check import compare
 from mhp.check.model import Finding, Job, Report, Status
 from mhp.check.once import Once
-from mhp.run import run
+from mhp.exits import Exit, MhpError
+from mhp.run import run, shown
 
 _TIMEOUT_SECONDS = 60
+# As newer kernels' script begins a message.
+_LEVEL = re.compile(r"^(?:Warning|Error|Info): (\S+:\d+):? ", re.MULTILINE)
 _said: Once[list[compare.Message]] = Once()
 
 
@@ -37,4 +41,7 @@ def _of_file(job: Job, commit: str, name: str) -> list[compare.Message]:
     with tempfile.TemporaryDirectory(dir=job.scratch) as top:
         compare.extract(job.git, commit, [name], Path(top))
         done = run([job.tree.path / "scripts/kernel-doc", "-none", name], cwd=Path(top), timeout=_TIMEOUT_SECONDS)
-    return compare.read(done.stderr.decode(errors="backslashreplace"), top)
+        said = compare.read(_LEVEL.sub(r"\1: ", done.stderr.decode(errors="backslashreplace")), top)
+    if done.status and not said:
+        raise MhpError(Exit.NOTHING_RAN, f"`{shown(done.argv)}` ended with status {done.status}: {done.error_tail}")
+    return said

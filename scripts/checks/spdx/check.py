@@ -6,7 +6,7 @@ import re
 from mhp.check import checkpatch
 from mhp.check.model import Finding, Job, Report, Status
 
-_TAG = re.compile(rb"SPDX-License-Identifier:[ \t]*(.+?)[ \t]*(?:\*/|-->)?[ \t]*$", re.MULTILINE)
+_TAG = b"SPDX-License-Identifier:"
 _FIRST_LINES = 3
 _WORDS = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
 _OPERATORS = {"AND", "OR", "WITH"}
@@ -39,6 +39,8 @@ def check(job: Job) -> Report:
 
 
 def _tag(data: bytes) -> str:
-    head = b"\n".join(data.split(b"\n")[:_FIRST_LINES])
-    found = _TAG.search(head)
-    return found[1].decode(errors="replace") if found else ""
+    for line in data.split(b"\n", _FIRST_LINES)[:_FIRST_LINES]:
+        _before, tag, text = line.partition(_TAG)
+        if tag and (words := text.strip().removesuffix(b"*/").removesuffix(b"-->").strip()):
+            return words.decode(errors="replace")
+    return ""

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from mhp.check import build, kernels, sources
 from mhp.check.model import Finding, Job, Report, Status
-from mhp.run import run
+from mhp.exits import Exit
+from mhp.run import check as checked, run
 
 _LARGE = 512   # bytes of a frame that are worth a word
 _GROWTH = 128  # bytes by which a frame may grow
@@ -48,6 +49,7 @@ def check(job: Job) -> Report:
 
 def _frames(job: Job, path: Path) -> dict[str, int]:
     """Function to bytes of stack, as far as checkstack.pl names it."""
-    code = run(["objdump", "-d", path], timeout=_TIMEOUT_SECONDS).stdout
-    done = run([job.tree.path / "scripts/checkstack.pl", "x86_64", "0"], input=code, timeout=_TIMEOUT_SECONDS)
+    code = checked(["objdump", "-d", path], timeout=_TIMEOUT_SECONDS, status=Exit.NOTHING_RAN).stdout
+    done = checked([job.tree.path / "scripts/checkstack.pl", "x86_64", "0"], input=code, timeout=_TIMEOUT_SECONDS,
+                   status=Exit.NOTHING_RAN)
     return {match[1]: int(match[2]) for line in done.text.splitlines() if (match := _LINE.match(line))}

@@ -15,11 +15,11 @@ def check(job: Job) -> Report:
     assert patch.before and patch.after
     every = [*kernels.kernels("arch"), *kernels.kernels("toggle")]
     there = [kernel for kernel in every if not kernel.missing]
-    left_out = [name for name in sources.left_out(job, patch) if not sources.is_compiled(name)]
-    notes = (*(kernel.missing for kernel in every if kernel.missing),
-             *([f"not looked at: {', '.join(left_out)}"] if left_out else []))
+    others = [name for name in sources.left_out(job, patch) if not sources.is_compiled(name)]
+    left_out = (*(kernel.missing for kernel in every if kernel.missing),
+                *([f"not looked at: {', '.join(others)}"] if others else []))
     if not there:
-        return Report(skipped="no compiler for any of the kernels", notes=notes)
+        return Report(skipped="no compiler for any of the kernels", notes=left_out)
     names = [name for name in patch.paths if sources.is_compiled(name)]
     if not names:
         return sources.nothing(patch)
@@ -41,13 +41,15 @@ def check(job: Job) -> Report:
             findings.append(Finding(
                 Status.WARN, f"{len(missed)} changed lines are compiled by no configuration here",
                 f"{name}:{missed[0]}", "\n".join(f"{number}: {source[number - 1]}" for number in missed[:_SHOWN])))
-    return Report(tuple(findings), summary=f"all {looked} changed lines of code are compiled", notes=notes, keep=made)
+    return Report(tuple(findings), summary=f"all {looked} changed lines of code are compiled", left_out=left_out, keep=made)
 
 
 def _missed(job: Job, there: list[kernels.Kernel], name: str, of_file: list[regions.Line],
             changed: list[int]) -> tuple[list[int], bool]:
-    """The changed lines that no kernel compiles, and whether all could be made that had to be: only what stands in a
-    conditional has to be preprocessed."""
+    """The changed lines that no kernel compiles, and whether all could be made that had to be.
+
+    Only what stands in a conditional has to be preprocessed, and a header: its users may not include it here.
+    """
     assert job.one.after
     if not changed:
         return [], True
@@ -55,7 +57,7 @@ def _missed(job: Job, there: list[kernels.Kernel], name: str, of_file: list[regi
     if not any(build.taken_in(job, there, job.one.after, file) for file in files):
         return changed, True
     made = True
-    inside = [number for number in changed if of_file[number - 1].conditional]
+    inside = [number for number in changed if of_file[number - 1].conditional or not name.endswith(".c")]
     for kernel in there:
         if not inside:
             break

@@ -13,12 +13,12 @@ def check(job: Job) -> Report:
         return cannot
     found = reached.count(job)
     if found.why:
-        return Report(skipped=found.why, notes=found.notes)
+        return Report(skipped=found.why, notes=found.notes, keep=not found.lost)
     findings = [Finding(Status.WARN, f"{len(lines)} executable lines are reached by no suite ({subject})",
                         f"{name}:{lines[0]}", "\n".join(f"{number}: {found.texts[name][number - 1]}"
                                                         for number in lines[:_SHOWN]))
                 for (subject, name), lines in found.unreached.items()]
     notes = [f"{name}:{lines[0]}: {len(lines)} lines of code are compiled by none of these runs ({subject})"
              for (subject, name), lines in found.uncompiled.items()]
-    return Report(tuple(findings), notes=(*found.notes, *notes),
+    return Report(tuple(findings), notes=(*found.notes, *notes), keep=not found.lost,
                   summary=f"all {found.executable} executable lines are reached, in {', '.join(found.runs)}")

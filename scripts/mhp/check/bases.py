@@ -45,5 +45,7 @@ def problem(base: Base, series: Sequence[Patch]) -> str:
         try:
             laid.update(patches.apply(base.git, patch.mail.diff, patch.name, look, patch.paths).changes)
         except MhpError as err:
+            if err.status not in patches.REFUSALS:
+                raise
             return f"patch {patch.number}: {err}"
     return ""

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mhp import guard, kconfig, upstream
+from mhp import guard, inputs, kconfig, upstream
 from mhp.builddir import BuildDir
 from mhp.check import compare, makefiles, regions
 from mhp.check.compare import Message
@@ -24,10 +24,12 @@ from mhp.exits import Exit, MhpError
 from mhp.git import Git
 from mhp.progress import say
 from mhp.run import shown
+from mhp.state import write_whole
 from mhp.tree import PreparedTree
 
 _LIMIT_SECONDS = 900
 _STAMP = "mhp-config-of"
+_KEPT_CONFIGS = "mhp-configs"
 _TAIL_LINES = 15
 # kbuild's line about a step, and make's own about a target that failed, behind which another target's output begins.
 _STEP = re.compile(r"^  [A-Z]+(?: \[M\])? +(\S+)$")
@@ -52,7 +54,7 @@ class _Memory:
     known: dict[tuple[str, str, str, str], Built] = field(default_factory=dict)
     kept: dict[tuple[str, str, str], Path] = field(default_factory=dict)
     at: dict[Path, str] = field(default_factory=dict)
-    config_of: dict[Path, str] = field(default_factory=dict)
+    kconfig: dict[str, str] = field(default_factory=dict)
 
 
 _memory = _Memory()
@@ -98,7 +100,7 @@ def configured(job: Job, kernels: Sequence[Kernel], commit: str) -> tuple[list[K
         own, asked = (kconfig.parse(f"CONFIG_{option}" for option in options) for options in (kernel.own, kernel.options))
         # An option that can be switched off, and is, is said not to be set; else it is not named at all.
         if own and not any(got.get(name) == value for name, value in own.items()):
-            others.append(f"{kernel.name} is left out: Kconfig does not give {', '.join(kernel.own)}")
+            others.append(f"{kernel.name}: Kconfig does not give {', '.join(kernel.own)}")
             continue
         found.append(kernel)
         if lost := kconfig.lost(asked, got):
@@ -252,22 +254,30 @@ def _make(job: Job, path: Path, calls: Sequence[tuple[Kernel, Sequence[str]]]) -
 
 
 def _configure(job: Job, kernel: Kernel, path: Path, build: Path) -> None:
-    """Make the .config when there is none of these options.
-
-    A change of Kconfig is make's own affair, but for a patch that brings files as well: make would find out too late
-    which of them are taken in.
-    """
-    stamp = build / _STAMP
-    if stamp.exists() and stamp.read_text(encoding="utf-8") == kernel.id:
-        if _brings_options(job) and _memory.config_of.get(build) != _memory.at[path]:
-            _make_config(job, kernel, path, ["olddefconfig"])
-            _memory.config_of[build] = _memory.at[path]
+    """Put the .config there that the commit's Kconfig files make of the kernel's options; each is made once and kept."""
+    made_from = inputs.digest(kernel.id, _kconfig(job, _memory.at[path]))
+    stamp, config, kept = build / _STAMP, build / ".config", build / _KEPT_CONFIGS / made_from
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == made_from:
         return
-    build.mkdir(parents=True, exist_ok=True)
-    fragment = job.scratch / f"{kernel.name}.config"
-    fragment.write_text("".join(f"CONFIG_{option}\n" for option in kernel.options), encoding="utf-8")
-    _make_config(job, kernel, path, [f"KCONFIG_ALLCONFIG={fragment}", "allnoconfig"])
-    stamp.write_text(kernel.id, encoding="utf-8")
+    stamp.unlink(missing_ok=True)
+    if kept.exists():
+        write_whole(config, kept.read_bytes())
+    else:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        fragment = job.scratch / f"{kernel.name}.config"
+        fragment.write_text("".join(f"CONFIG_{option}\n" for option in kernel.options), encoding="utf-8")
+        _make_config(job, kernel, path, [f"KCONFIG_ALLCONFIG={fragment}", "allnoconfig"])
+        write_whole(kept, config.read_bytes())
+    stamp.write_text(made_from, encoding="utf-8")
+
+
+def _kconfig(job: Job, commit: str) -> str:
+    """A hash of all Kconfig files of a commit."""
+    if commit not in _memory.kconfig:
+        lines = job.git.text("ls-tree", "-r", "--full-tree", commit).splitlines()
+        _memory.kconfig[commit] = inputs.digest(*(line for line in lines if line.rpartition("/")[2].startswith("Kconfig")
+                                                  or line.partition("\t")[2].startswith("Kconfig")))
+    return _memory.kconfig[commit]
 
 
 def _make_config(job: Job, kernel: Kernel, path: Path, words: Sequence[str]) -> None:
@@ -276,9 +286,6 @@ def _make_config(job: Job, kernel: Kernel, path: Path, words: Sequence[str]) -> 
     ((output, status),) = _make(job, path, [(kernel, words)])
     if not status:
         return
-    build = build_dir(job.tree, kernel)
-    (build / _STAMP).unlink(missing_ok=True)
-    _memory.config_of.pop(build, None)
     before = job.patch.before if job.patch else None
     at_fault = next(one for one in (job.series.base, before, commit)
                     if one and (one == commit or _make(job, checkout(job.tree, one), [(kernel, words)])[0][1]))
@@ -288,9 +295,3 @@ def _make_config(job: Job, kernel: Kernel, path: Path, words: Sequence[str]) -> 
     if at_fault == before:
         raise MhpError(Exit.NOTHING_RAN, f"an earlier patch of the series broke it: {said}")
     raise MhpError(Exit.BUILD_FAILED, said)
-
-
-def _brings_options(job: Job) -> bool:
-    """Whether a patch may take in other files with a new option."""
-    names = [Path(name).name for name in job.patch.paths] if job.patch else []
-    return any(name.startswith("Kconfig") for name in names) and any(name in ("Makefile", "Kbuild") for name in names)

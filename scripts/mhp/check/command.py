@@ -54,6 +54,8 @@ def run(args: argparse.Namespace) -> int:
 
 def exit_status(results: Sequence[Result]) -> Exit:
     """What the results come to."""
+    if any(result.report.internal for result in results):
+        return Exit.INTERNAL
     if any(result.status == Status.FAIL for result in results):
         return Exit.FINDINGS
     if any(result.report.broken for result in results):

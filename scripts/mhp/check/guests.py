@@ -164,8 +164,8 @@ def _try(job: Job, number: int, row: Row | None) -> Outcome:
         side = at(job, number)
         try:
             decided = kunit_run.decide_in(options.parse(words), side)
-            if decided.status == Exit.TIMEOUT:
-                # A busy machine can be the reason; a guest that hangs does so again.
+            if decided.status in (Exit.TIMEOUT, Exit.UNFINISHED):
+                # A busy machine, or one without memory, can be the reason; a guest that hangs or dies does so again.
                 decided = kunit_run.decide_in(options.parse(words), side)
         except MhpError as err:
             if err.status not in _OF_A_BUILD:

@@ -88,7 +88,8 @@ def _details(results: Sequence[Result]) -> str:
     parts = []
     for status in Status:
         for result in results:
-            if result.status == status and (result.report.findings or result.report.notes or status == Status.SKIP):
+            report = result.report
+            if result.status == status and (report.findings or report.notes or report.left_out or status == Status.SKIP):
                 parts.append(_result(result))
     return "<h2>Details</h2>" + ("".join(parts) or "<p>None.</p>")
 
@@ -103,7 +104,8 @@ def _result(result: Result) -> str:
 
 def _report(report: Report) -> str:
     found = "".join(_finding(finding) for finding in report.findings)
-    notes = f"<pre>{_text(chr(10).join(report.notes))}</pre>" if report.notes else ""
+    more = [*(f"left out: {what}" for what in report.left_out), *report.notes]
+    notes = f"<pre>{_text(chr(10).join(more))}</pre>" if more else ""
     return found + notes
 
 

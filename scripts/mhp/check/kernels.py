@@ -54,11 +54,12 @@ class Kernel:
 
     @property
     def missing(self) -> str:
-        """The compiler that is not installed, with its package; empty when it is there."""
-        if shutil.which(self.compiler):
-            return ""
-        package = "clang" if self.cc == "clang" else self.package
-        return f"{self.name}: {self.compiler} is not installed (Debian package {package})"
+        """The program that is not installed to compile it, with its package; empty when all is there."""
+        needed = {self.compiler: "clang" if self.cc == "clang" else self.package}
+        if self.cc == "clang" and not self.native:
+            needed.update({f"{self.cross}{tool}": self.package.replace("gcc-", "binutils-", 1) for tool in ("as", "ld")})
+        return next((f"{self.name}: {program} is not installed (Debian package {package})"
+                     for program, package in needed.items() if not shutil.which(program)), "")
 
     @property
     def id(self) -> str:

@@ -51,9 +51,9 @@ def _fill(case: xml.Element, result: Result) -> None:
 
 
 def details(report: Report) -> str:
-    """All findings and notes as text."""
+    """All findings, what was left out and all notes as text."""
     lines = []
     for finding in report.findings:
         lines.append(f"{finding.level}: {finding.where}{': ' if finding.where else ''}{finding.text}")
         lines += [f"  {line}" for line in finding.details.splitlines()]
-    return "\n".join([*lines, *report.notes])
+    return "\n".join([*lines, *(f"left out: {what}" for what in report.left_out), *report.notes])

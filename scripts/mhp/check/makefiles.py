@@ -2,7 +2,7 @@
 """What a kernel's Makefiles take in, without make: that takes seconds to say so."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from mhp.arch import Arch
@@ -10,7 +10,12 @@ from mhp.check.kernels import Kernel
 
 _VARIABLE = re.compile(r"\$\([^()]*\)")
 _OBJECT = re.compile(rf"(?:{_VARIABLE.pattern}|[^\s:=#()])+\.o\b")
-_MAKE_RULE = re.compile(r"^[\w-]+-(?:y|objs|\$\(CONFIG_(\w+)\))\s*[:+]?=\s*(.*)$")
+_LIST = re.compile(r"^\s*([\w-]+)-(y|m|objs|\$\(CONFIG_(\w+)\))\s*([:+?]?=)\s*(.*)$")
+_CONDITION = re.compile(r"^\s*(?:else\s+)?(if(?:n?def|n?eq))\s+(?:CONFIG_(\w+)|\(\s*\$\(CONFIG_(\w+)\)\s*,\s*(\w*)\s*\))\s*(?:#.*)?$")
+_BLOCK = re.compile(r"^\s*(ifn?def|ifn?eq|else|endif)\b")
+_BITS = ("32", "64")
+# Lists that kbuild takes as they are; those of other names are parts of an object, or stand in one of these.
+_WHOLE = ("obj", "lib", "core", "libs", "drivers", "extra", "always")
 
 
 def for_arch(names: Sequence[str], kernel: Kernel) -> list[str]:
@@ -39,18 +44,75 @@ def enabled(path: Path, build: Path, name: str) -> bool:
     wanted = Path(name).with_suffix(".o")
     below = ""
     for directory in wanted.parents:
-        if not _taken(path / directory / "Makefile", f"{wanted.name}{below}", settings):
+        if not _taken(path / directory, f"{wanted.name}{below}", settings):
             return False
         wanted, below = directory, "/"
     return True
 
 
-def _taken(makefile: Path, target: str, settings: dict[str, str]) -> bool:
-    """Whether a Makefile takes in an object, or a directory; also where it does not tell."""
-    try:
-        text = makefile.read_text(encoding="utf-8", errors="replace").replace("\\\n", " ")
-    except OSError:
+def _taken(directory: Path, target: str, settings: Mapping[str, str]) -> bool:
+    """Whether a directory's Makefile takes in an object, or a directory; also where it does not tell."""
+    makefile = next((path for name in ("Kbuild", "Makefile") if (path := directory / name).is_file()), None)
+    if makefile is None:
         return True
-    options = [match[1] for line in text.splitlines() if (match := _MAKE_RULE.match(line))
-               and target in match[2].split()]
-    return not options or any(option is None or option in settings for option in options)
+    text = makefile.read_text(encoding="utf-8", errors="replace").replace("\\\n", " ")
+    told = {word.replace("$(BITS)", bits) for line in text.splitlines() if (rule := _LIST.match(line))
+            for word in rule[5].split() for bits in _BITS}
+    return _in_lists(target, _lists(text.replace("$(BITS)", _BITS["64BIT" in settings]), settings), told)
+
+
+def _in_lists(target: str, lists: Mapping[str, Collection[str]], told: Collection[str], above: Sequence[str] = ()) -> bool:
+    """Whether an object, or one that it is a part of, is in a list that is used. told: all that is in any list."""
+    found = [name for name, words in lists.items() if target in words]
+    if not found:
+        return target not in told
+    return any(name in _WHOLE or name in above or _in_lists(f"{name}.o", lists, told, (*above, name)) for name in found)
+
+
+def _lists(text: str, settings: Mapping[str, str]) -> dict[str, set[str]]:
+    """What is in the lists of a Makefile that are not empty with this configuration: the list's name without its -y to
+    its words. Where a condition is of another kind, both of its sides count."""
+    values: dict[str, set[str]] = {}
+    # Of each block that is open: whether its present side holds (None: unknown), and whether an earlier side did.
+    blocks: list[tuple[bool | None, bool | None]] = []
+    for line in text.splitlines():
+        if block := _BLOCK.match(line):
+            _enter(block[1], _holds(line, settings), " if" in line, blocks)
+            continue
+        rule = _LIST.match(line)
+        if not rule or any(state is False for state, _earlier in blocks):
+            continue
+        suffix = settings.get(rule[3], "n") if rule[3] else rule[2]
+        if suffix in ("y", "m", "objs"):
+            name = f"{rule[1]} {suffix}"
+            words = set(rule[5].partition("#")[0].split())
+            sure = all(state for state, _earlier in blocks)
+            values[name] = words if rule[4] in ("=", ":=") and sure else values.get(name, set()) | words
+    found: dict[str, set[str]] = {}
+    for name, words in values.items():
+        found.setdefault(name.split(" ")[0], set()).update(words)
+    return found
+
+
+def _holds(line: str, settings: Mapping[str, str]) -> bool | None:
+    """Whether a condition holds; None for one that is not about an option."""
+    match = _CONDITION.match(line)
+    if not match:
+        return None
+    if match[1].endswith("def"):
+        return None if match[2] is None else (match[2] in settings) == (match[1] == "ifdef")
+    return None if match[3] is None else (settings.get(match[3], "") == match[4]) == (match[1] == "ifeq")
+
+
+def _enter(word: str, holds: bool | None, conditional: bool, blocks: list[tuple[bool | None, bool | None]]) -> None:
+    """Follow an if, else, else if or endif."""
+    if word.startswith("if"):
+        blocks.append((holds, False))
+    elif blocks:
+        state, earlier = blocks.pop()
+        if word == "else":
+            before = True if True in (state, earlier) else None if None in (state, earlier) else False
+            now = holds if conditional else True
+            # After a side that holds none does; after one that is unknown none is sure.
+            side = False if before else None if before is None and now is not False else now
+            blocks.append((side, before))

@@ -38,7 +38,8 @@ class Report:
     findings: the faults. skipped: why nothing could be looked at. summary: what was looked at, for a
     check that passes. notes: lines of more, among them what was left out and why. broken: the base by
     itself fails, so that nothing can be said of the series. keep: whether it may be used again while nothing has changed;
-    one of a broken base never is, for the machine may be at fault.
+    one of a broken base never is, for the machine may be at fault. left_out: what was not looked at although the rest
+    was, and why. internal: the check itself has failed.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -47,6 +48,8 @@ class Report:
     notes: tuple[str, ...] = ()
     broken: bool = False
     keep: bool = True
+    left_out: tuple[str, ...] = ()
+    internal: bool = False
 
     @property
     def status(self) -> Status:
@@ -134,7 +137,7 @@ def to_json(report: Report) -> dict[str, Any]:
     return {"findings": [{"level": str(finding.level), "text": finding.text, "where": finding.where,
                           "details": finding.details} for finding in report.findings],
             "skipped": report.skipped, "summary": report.summary, "notes": list(report.notes),
-            "broken": report.broken}
+            "broken": report.broken, "left_out": list(report.left_out)}
 
 
 def from_json(raw: dict[str, Any]) -> Report:
@@ -142,4 +145,4 @@ def from_json(raw: dict[str, Any]) -> Report:
     return Report(tuple(Finding(Status(one["level"]), str(one["text"]), str(one["where"]), str(one["details"]))
                         for one in raw["findings"]),
                   str(raw["skipped"]), str(raw["summary"]), tuple(str(note) for note in raw["notes"]),
-                  bool(raw["broken"]))
+                  bool(raw["broken"]), left_out=tuple(str(what) for what in raw["left_out"]))

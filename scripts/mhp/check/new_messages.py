@@ -27,11 +27,12 @@ def report(job: Job, kernels: Sequence[Kernel], *words: str,
     if not names:
         return sources.nothing(patch)
     findings: list[Finding] = []
-    left_out = sources.left_out(job, patch)
-    notes = [f"not compiled: {', '.join(left_out)}"] if left_out else []
-    notes += [kernel.missing for kernel in kernels if kernel.missing]
+    not_compiled = sources.left_out(job, patch)
+    notes: list[str] = []
+    left_out = [f"not compiled: {', '.join(not_compiled)}"] if not_compiled else []
+    left_out += [kernel.missing for kernel in kernels if kernel.missing]
     there, others, lost = build.configured(job, [kernel for kernel in kernels if not kernel.missing], patch.before)
-    notes += others
+    left_out += others
     before = build.objects(job, there, patch.before, names, *words)
     after = build.objects(job, there, patch.after, [*names, *sources.later(job, names)], *words)
     renamed = patch.renamed
@@ -53,10 +54,11 @@ def report(job: Job, kernels: Sequence[Kernel], *words: str,
         done += [kernel.name] if known else []
     broken = _BASE in unknown.values()
     if not done and not findings:
-        return Report(skipped="; ".join(note.splitlines()[0] for note in notes) or "nothing was compiled",
-                      notes=(*notes, *lost), broken=broken, keep=not failed)
+        return Report(skipped="; ".join(note.splitlines()[0] for note in (*left_out, *notes)) or "nothing was compiled",
+                      notes=(*left_out, *notes, *lost), broken=broken, keep=not failed)
     summary = "; ".join([f"nothing new with {', '.join(done)}", *(f"{fault}: {name}" for name, fault in unknown.items())])
-    return Report(tuple(findings), summary=summary, notes=(*notes, *lost), broken=broken, keep=not failed)
+    return Report(tuple(findings), summary=summary, notes=(*notes, *lost), broken=broken, keep=not failed,
+                  left_out=tuple(left_out))
 
 
 def _at_fault(job: Job, kernel: Kernel, name: str, *words: str) -> str:

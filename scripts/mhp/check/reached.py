@@ -27,12 +27,14 @@ Where = Mapping[tuple[str, str], list[int]]
 
 @dataclass
 class Reached:
-    """What was counted. runs: those that were made; why: there is nothing, and why; texts: the lines of each file."""
+    """What was counted. runs: those that were made; lost: whether one left no data; why: there is nothing, and why;
+    texts: the lines of each file."""
 
     unreached: Where = field(default_factory=dict)
     uncompiled: Where = field(default_factory=dict)
     executable: int = 0
     runs: list[str] = field(default_factory=list)
+    lost: bool = False
     notes: tuple[str, ...] = ()
     texts: Mapping[str, list[str]] = field(default_factory=dict)
     why: str = ""
@@ -54,6 +56,7 @@ def _counted(side: PreparedTree, below: str, touched: list[str]) -> Reached:
     data: Data = {}
     notes: list[str] = []
     runs: list[str] = []
+    lost = False
     seen: set[str] = set()
     found: judge.Judged | None = None
     counters = patches.with_counters(side, below, touched)
@@ -70,6 +73,7 @@ def _counted(side: PreparedTree, below: str, touched: list[str]) -> Reached:
         except MhpError as err:
             if err.status not in _WITHOUT_DATA:
                 raise
+            lost = True
             notes.append(f"{run.name}: {str(err).partition(chr(10))[0]}")
             continue
         data = model.merge([data, counted])
@@ -77,13 +81,13 @@ def _counted(side: PreparedTree, below: str, touched: list[str]) -> Reached:
         seen.add(run.target)
         found = _judged(side, below, touched, data)
     if found is None:
-        return Reached(why=f"no run gave data: {'; '.join(notes)}", notes=tuple(notes))
+        return Reached(why=f"no run gave data: {'; '.join(notes)}", notes=tuple(notes), lost=lost)
     texts = {name: (side.path / name).read_text(encoding="utf-8", errors="replace").splitlines() for name in touched}
     never = set(found.unreached)
     unreached = [{name: [number for number in numbers if (name, number) in never]
                   for name, numbers in own.executable.items()} for own in found.own]
     return Reached(_where(found.own, unreached), _where(found.own, [own.uncompiled for own in found.own]),
-                   found.series.found, runs, tuple(notes), texts)
+                   found.series.found, runs, lost, tuple(notes), texts)
 
 
 def left_of(found: judge.Judged, seen: bool) -> set[str]:

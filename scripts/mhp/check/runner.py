@@ -120,15 +120,18 @@ class Runner:
         start = time.monotonic()
         try:
             report = check.program(job)
+        except OSError as err:
+            fault = Finding(Status.FAIL, f"the check could not be carried out: {err.strerror or err}", err.filename or "")
+            return Report((fault,), internal=True), time.monotonic() - start, False
         except MhpError as err:
-            if err.status in (Exit.INTERNAL, Exit.USAGE):
+            if err.status == Exit.USAGE:
                 raise
             if err.status == Exit.BROKEN_BASE:
                 return Report(skipped=f"the base is broken: {err}", broken=True), time.monotonic() - start, False
-            if err.status in (Exit.MISSING_TOOL, Exit.NOTHING_RAN):
+            if err.status in (Exit.MISSING_TOOL, Exit.NOTHING_RAN, Exit.TIMEOUT):
                 return Report(skipped=str(err)), time.monotonic() - start, False
             broken = Finding(Status.FAIL, f"the check could not be carried out ({err.status.name})", details=str(err))
-            return Report((broken,)), time.monotonic() - start, False
+            return Report((broken,), internal=err.status == Exit.INTERNAL), time.monotonic() - start, False
         seconds = time.monotonic() - start
         if report.keep and not report.broken:
             self._cache.keep(name, report, seconds)

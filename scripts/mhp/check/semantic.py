@@ -30,6 +30,8 @@ _REPORT = re.compile(rb"^virtual\s+.*\breport\b", re.MULTILINE)
 
 _LATE = "was not done in time"
 _KILLED = "was killed"
+# What is not installed stays so; anything else may go well the next time.
+_LASTS = re.compile(r"ocaml|python", re.IGNORECASE)
 
 # By semantic patch its messages, or why it says nothing: it was ended, or needs what is not installed (OCaml).
 Said = dict[str, list[Message] | str]
@@ -107,7 +109,7 @@ def _all(job: Job, wanted: Sequence[Path], versions: Sequence[Version], key: str
         say(f"{len(wanted)} semantic patches on {len(todo)} versions of files")
         for version, said in _apply(job, wanted, todo).items():
             found[version] = said
-            if not any(why in (_LATE, _KILLED) for why in said.values()):
+            if all(_LASTS.search(why) for why in said.values() if isinstance(why, str)):
                 store.put(_key(key, version), {
                     rule: messages if isinstance(messages, str) else [[one.file, one.line, one.text] for one in messages]
                     for rule, messages in said.items()})

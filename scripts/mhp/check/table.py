@@ -155,10 +155,11 @@ def broken(results: Sequence[Result]) -> list[str]:
 
 
 def skipped(results: Sequence[Result]) -> list[str]:
-    """What was not looked at, each reason once."""
-    reasons: dict[tuple[str, str], int] = {}
+    """What was not looked at, each reason once: whole checks, then what other checks have left out."""
+    reasons: dict[tuple[str, str, str], int] = {}
     for result in results:
-        if result.status == Status.SKIP:
-            reasons[result.check, result.report.line] = reasons.get((result.check, result.report.line), 0) + 1
-    return [plain(f"skipped: {check}{f' ({count} patches)' if count > 1 else ''}: {reason}")
-            for (check, reason), count in reasons.items()]
+        told = [("skipped", result.report.line)] if result.status == Status.SKIP else []
+        for how, reason in (*told, *(("left out", what) for what in result.report.left_out)):
+            reasons[how, result.check, reason] = reasons.get((how, result.check, reason), 0) + 1
+    return [plain(f"{how}: {check}{f' ({count} patches)' if count > 1 else ''}: {reason}")
+            for (how, check, reason), count in sorted(reasons.items(), key=lambda one: one[0][0], reverse=True)]
