@@ -346,6 +346,26 @@ def test_other_bases(tree: PreparedTree, tmp_path: Path, world: World) -> None:
     same, rewritten = bases.others(job)
     assert bases.problem(same, found.patches) == ""
     assert bases.problem(rewritten, found.patches).startswith("patch 1: ")
+    check = next(check for check in registry.all_checks() if check.name == "bases")
+    (result,) = Runner(tree, job.series, tmp_path / "place", []).run(units([check], job.series, None), Listener())
+    assert (result.status, [finding.text for finding in result.report.findings]) == (
+        Status.WARN, ["does not apply to rewritten"])
+
+
+def test_other_bases_are_tried_when_it_does_not_apply_here(tree: PreparedTree, tmp_path: Path, world: World) -> None:
+    here = read(tree)
+    box = tmp_path / "later.mbox"
+    edit(world.kernel / "mm/memory_hotplug.c", "return 10;", "return 11;")
+    git(world.kernel, "commit", "-q", "-a", "-m", "mm: before")
+    later = git(world.kernel, "rev-parse", "HEAD")
+    edit(world.kernel / "mm/memory_hotplug.c", "return 11;", "return 12;")
+    git(world.kernel, "commit", "-q", "-a", "-m", "mm: change")
+    box.write_text(git(world.kernel, "format-patch", "-1", "--stdout") + "\n")
+    found = replace(series.read(tree, str(box), None), onto=(("later", later),))
+    assert here.applies and not found.applies
+    check = next(check for check in registry.all_checks() if check.name == "bases")
+    (result,) = Runner(tree, found, tmp_path / "place", []).run(units([check], found, None), Listener())
+    assert (result.status, result.report.line) == (Status.PASS, "also applies to later")
 
 
 def test_messages_are_new_by_text_not_by_count() -> None:
@@ -367,6 +387,20 @@ def test_moved_file_has_the_kernel_doc_messages_that_it_had_before(world: World,
     program = next(check for check in registry.all_checks() if check.name == "kernel-doc").program
     report = program(Job(found, found.patches[0], tree, tmp_path))
     assert report.status == Status.PASS and report.notes == ("1 messages were there before",)
+
+
+@pytest.mark.parametrize("line, status", [
+    ("echo \"$2:3: warning: x\" >&2", Status.WARN), ("echo \"Warning: $2:3 x\" >&2", Status.WARN),
+    ("echo \"Error: $2:3 x\" >&2; exit 1", Status.WARN), ("exit 0", Status.PASS), ("echo broken >&2; exit 2", Status.SKIP)])
+def test_kernel_doc_of_old_and_new_kernels(world: World, tree: PreparedTree, tmp_path: Path, line: str, status: Status) -> None:
+    edit(world.kernel / "mm/page_alloc.c", "int alloc_0", "int added;\nint alloc_0")
+    git(world.kernel, "commit", "-q", "-a", "-m", "mm: add")
+    write(tree.path, {"scripts/kernel-doc": f"#!/bin/sh\ngrep -q added \"$2\" || exit 0\n{line}\n"})
+    (tree.path / "scripts/kernel-doc").chmod(0o755)
+    found = series.read(tree, "HEAD^..HEAD", world.kernel)
+    check = next(check for check in registry.all_checks() if check.name == "kernel-doc")
+    (result,) = Runner(tree, found, tmp_path / "place", []).run(units([check], found, None), Listener())
+    assert result.status == status, result.report
 
 
 @pytest.mark.parametrize("subject, prefixes, status", [

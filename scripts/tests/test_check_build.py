@@ -221,6 +221,9 @@ def test_toggles_know_their_own_options() -> None:
 def test_compiler_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernels.shutil, "which", lambda _name: None)
     assert kernels.one("x86_64", "clang").missing.endswith("(Debian package clang)")
+    monkeypatch.setattr(kernels.shutil, "which", lambda name: name if name == "clang" else None)
+    assert not kernels.one("x86_64", "clang").missing
+    assert "binutils-powerpc64le-linux-gnu" in kernels.one("ppc64le", "clang").missing
 
 
 def test_output_of_make_is_told_apart_by_target() -> None:
@@ -445,6 +448,27 @@ def test_object_that_could_not_be_made_is_tried_again(job: Job, monkeypatch: pyt
     (program,) = (one.program for one in registry.all_checks() if one.name == name)
     report = program(job)
     assert (report.status, report.keep and not report.broken) == (status, outcome is MADE)
+
+
+@pytest.mark.parametrize("included", [False, True])
+def test_header_that_no_kernel_here_includes_is_not_compiled(job: Job, world: World, monkeypatch: pytest.MonkeyPatch,
+                                                             included: bool) -> None:
+    """A C file of the same patch is: that says nothing of the header of another architecture."""
+    header = "arch/mips/include/asm/tlb.h"
+    write(world.kernel, {header: "int tlb;\n"})
+    edit(world.kernel / "mm/memory_hotplug.c", "return 10;", "return 11;")
+    git(world.kernel, "add", "-A")
+    git(world.kernel, "commit", "-q", "-m", "mm: both")
+    found = series.read(job.tree, "HEAD^..HEAD", world.kernel)
+    of_file = {name: number for name, number in (("mm/memory_hotplug.c", 1), *([(header, 1)] if included else []))}
+    made = Built((), False, lines=frozenset(of_file.items()))
+    monkeypatch.setattr(build, "objects", lambda _job, there, _commit, names, **_more: {
+        kernel.name: {name: made for name in names} for kernel in there})
+    monkeypatch.setattr(build, "taken_in", lambda *_words: True)
+    monkeypatch.setattr(kernels.Kernel, "missing", "")
+    (program,) = (one.program for one in registry.all_checks() if one.name == "uncompiled")
+    report = program(replace(job, series=found, patch=found.patches[0]))
+    assert [finding.where for finding in report.findings] == ([] if included else [f"{header}:1"])
 
 
 def test_structs_that_do_not_compile_have_no_size(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:

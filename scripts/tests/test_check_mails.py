@@ -58,6 +58,24 @@ def test_changes_below_the_dashes_are_found(tree: PreparedTree, tmp_path: Path) 
     assert looked_at(tree, tmp_path, "changelog", mail("[PATCH v2] mm: x")).status == Status.WARN
 
 
+def test_diffstat_tells_of_no_changes(tree: PreparedTree, tmp_path: Path) -> None:
+    stat = (" mm/page_alloc.c           | 2 +-\n mm/change/history-v2.c    | 12 +++++\n 2 files changed, 13 insertions(+), 1 deletion(-)\n"
+            " create mode 100644 mm/change/history-v2.c\n rename mm/{change => history}/v2.c (99%)\n")
+    assert looked_at(tree, tmp_path, "changelog", mail("[PATCH v2] mm: x", below=stat)).status == Status.WARN
+    assert looked_at(tree, tmp_path, "changelog", mail("[PATCH v2] mm: x", below=f"v2: rebased\n{stat}")).status == Status.PASS
+
+
+@pytest.mark.parametrize("name", ["changelog", "spdx"])
+def test_endless_line_does_not_take_endless(tree: PreparedTree, tmp_path: Path, name: str,
+                                            monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their patterns take the square of a line's length, or worse."""
+    monkeypatch.setattr("mhp.check.checkpatch.messages", lambda *_args, **_more: ())
+    text = mail("[PATCH v2] mm: x", below="changes " * 100000).replace("+int", f"+/* SPDX-License-Identifier:{' ' * 50000}x y */ int", 1)
+    start = time.monotonic()
+    looked_at(tree, tmp_path, name, text)
+    assert time.monotonic() - start < 10
+
+
 def test_changes_may_be_in_a_cover_letter_that_is_not_here(tree: PreparedTree, tmp_path: Path) -> None:
     report = looked_at(tree, tmp_path, "changelog", mail("[PATCH v2 3/5] mm: x"))
     assert report.status == Status.PASS and "cover letter, which is not here" in report.notes[0]

@@ -188,6 +188,14 @@ def test_only_what_is_worse_is_the_patch_s_fault(before: Outcome, after: Outcome
     assert not levels or said in found.findings[0].text
 
 
+def test_guest_that_hangs_anyway_may_do_so_elsewhere() -> None:
+    def hangs(after: str) -> Outcome:
+        return Outcome("TIMEOUT", {"s.a": "PASS"}, (Fault("TIMEOUT", f"no end after {after}", after),))
+
+    assert not by_case.compare(hangs("s.a"), hangs("s.b"), "um").findings
+    assert by_case.compare(RIGHT, hangs("s.b"), "um").findings
+
+
 @pytest.mark.parametrize("old, new, same", [
     ("WARNING: CPU: 0 PID: 1 at mm/x.c:12 f+0x1/0x2", "WARNING: CPU: 0 PID: 31 at mm/x.c:17 f+0x3/0xa2", True),
     ("WARNING: CPU: 0 PID: 1 at mm/x.c:12 f+0x1/0x2", "WARNING: CPU: 0 PID: 1 at mm/y.c:12 g+0x1/0x2", False),
