@@ -110,7 +110,7 @@ def as_far(git: Git, base: str, steps: Sequence[Step], before: State) -> tuple[l
         chain: list[Link] = []
         for number in range(1, len(steps) + 1):
             try:
-                chain = build(git, base, steps[:number], replace(before, base=base, chain=chain or before.chain))
+                chain = build(git, base, steps[:number], replace(before, base=base, chain=chain) if chain else before)
             except MhpError as err:
                 if err.status not in patches.REFUSALS:
                     raise

@@ -160,9 +160,9 @@ def check_path(path: str, name: str) -> None:
 def apply(git: Git, diff: bytes, name: str, lookup: Lookup, paths: Sequence[str] | None = None) -> Applied:
     """Apply a diff to files of a git tree, in the object store only.
 
-    `lookup` gives the tree's entries. `paths` is what touched() says of the diff, when that is known already. Line offsets are always accepted. When a hunk's context does
-    not match, a three-way merge from the recorded blobs is tried, then less context; what was
-    needed is in the notes. A diff that the tree holds already, as after a backport to the base, changes
+    `lookup` gives the tree's entries. `paths` is what touched() says of the diff, when that is known already. Line
+    offsets are always accepted. When a hunk's context does not match, a three-way merge from the recorded blobs is
+    tried, then less context; what was needed is in the notes. A diff that the tree holds already, as after a backport to the base, changes
     nothing, and a note says so. Raises MhpError(BROKEN_BASE) with the file and hunk that do not apply.
     """
     if paths is None:

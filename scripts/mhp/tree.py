@@ -69,13 +69,15 @@ def add_tree_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def prepare(kdir: Path | None = None, series: bool | None = None, *, drop_edits: bool = False,
-            update_base: bool = False, look: bool = False) -> PreparedTree:
+            update_base: bool = False, look: bool = False, as_far: bool = False) -> PreparedTree:
     """Make the prepared tree, or bring it up to date, and say where it is.
 
     kdir: the user's kernel; None for Debian's. series: with or without mm-patches/ on top, remembered
     for the next time; None for as it was (at first: with on Debian's, without on the user's). drop_edits: the
     user's edits and commits in the prepared tree go (a copy is kept). update_base: take the newest package that apt knows.
-    look: the caller is going to ask what is edited in the tree, see ahead.py.
+    look: the caller is going to ask what is edited in the tree, see ahead.py. as_far: the caller works on the kernel
+    by itself, so shims and patches that do not apply are told and no error: a tree that is on that kernel stays as it
+    is, any other is made of what applies.
 
     Raises MhpError: BROKEN_BASE (no source; a patch does not apply), UNEXPORTED (edits in the prepared
     tree would be lost), USAGE (kdir is no kernel). What was there before then stays as it is.
@@ -92,10 +94,10 @@ def prepare(kdir: Path | None = None, series: bool | None = None, *, drop_edits:
     ahead.drop()
     with locked(place):
         old = _repaired(place, drop_edits)
-        known = old or _create(place, user, user is None if series is None else series)
+        known = old or _create(place, user, user is None if series is None else series, as_far)
         fresh = _follow(_git(place), known, commit or known.base, update_base)
         fresh = replace(fresh, series=known.series if series is None else series)
-        prepared = _prepared(place, _update(place, known, fresh, drop_edits))
+        prepared = _prepared(place, _update(place, known, fresh, drop_edits, as_far))
         if old is None:
             ahead.begin(prepared.git, remember=True)
             if not look:
@@ -217,7 +219,7 @@ def _fingerprint(commit: str, shims: str, steps: list[inputs.Step]) -> str:
     return inputs.digest(commit, shims, *(f"{step.part} {step.name} {step.key}" for step in steps))
 
 
-def _create(place: Path, user: UserTree | None, series: bool) -> State:
+def _create(place: Path, user: UserTree | None, series: bool, as_far: bool) -> State:
     """Make the tree beside its place and put it there when it is complete."""
     for left_over in place.glob(f"{paths.TREE}.new.*"):
         say(f"removing what a stopped run left in {left_over}")
@@ -236,8 +238,8 @@ def _create(place: Path, user: UserTree | None, series: bool) -> State:
         fresh = _follow(git, empty, usertree.current(user, git, place) if user else "", False)
         say(nearest.about(fresh))
         steps = inputs.steps(fresh.shims, series)
-        fresh.chain = _build(git, fresh, steps, State())
-        fresh.inputs = _fingerprint(fresh.base, fresh.shims, steps)
+        fresh.chain = _build(git, fresh, steps, State(), as_far)
+        fresh.inputs = _fingerprint(fresh.base, fresh.shims, steps) if len(fresh.chain) == len(steps) else ""
         for link in fresh.chain:
             say_drift(link)
         git.check("update-ref", "HEAD", fresh.tip)
@@ -298,8 +300,8 @@ def _version(git: Git, commit: str) -> tuple[int, int]:
     return version
 
 
-def _update(place: Path, known: State, fresh: State, drop_edits: bool) -> State:
-    """Bring an existing tree from what it was made from, `known`, to what it should be, `fresh`."""
+def _update(place: Path, known: State, fresh: State, drop_edits: bool, as_far: bool) -> State:
+    """Bring an existing tree from what it was made from, `known`, to what it should be, `fresh`; see prepare()."""
     git = _git(place)
     steps = inputs.steps(fresh.shims, fresh.series)
     fingerprint = _fingerprint(fresh.base, fresh.shims, steps)
@@ -316,7 +318,11 @@ def _update(place: Path, known: State, fresh: State, drop_edits: bool) -> State:
         say(nearest.about(fresh))
     pruned = not git.existing([known.base])
     fresh = replace(fresh, inputs=fingerprint,
-                    chain=_build(git, fresh, steps, State() if pruned else known))
+                    chain=_build(git, fresh, steps, State() if pruned else known, as_far))
+    if len(fresh.chain) < len(steps):
+        if fresh.base == known.base:
+            return known
+        fresh = replace(fresh, inputs="")
     for link in fresh.chain:
         if link not in known.chain:
             say_drift(link)
@@ -335,13 +341,18 @@ def _update(place: Path, known: State, fresh: State, drop_edits: bool) -> State:
     return fresh
 
 
-def _build(git: Git, fresh: State, steps: list[inputs.Step], before: State) -> list[Link]:
+def _build(git: Git, fresh: State, steps: list[inputs.Step], before: State, as_far: bool) -> list[Link]:
+    """The commits for the steps; with as_far fewer when one does not apply, which is told."""
     try:
         return chain.build(git, fresh.base, steps, before)
     except MhpError as err:
         if err.status != Exit.BROKEN_BASE:
             raise
-        raise MhpError(err.status, nearest.refusal(fresh, str(err))) from err
+        refusal = nearest.refusal(fresh, str(err))
+        if not as_far:
+            raise MhpError(err.status, refusal) from err
+        say(refusal)
+        return chain.as_far(git, fresh.base, steps, before)[0]
 
 
 def _move(place: Path, git: Git, known: State, old: str, new: str) -> None:

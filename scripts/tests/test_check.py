@@ -3,6 +3,7 @@
 
 import errno
 import json
+import os
 import re
 import subprocess
 import xml.etree.ElementTree as xml
@@ -529,6 +530,20 @@ def test_what_a_program_raises_is_told_apart(tree: PreparedTree, tmp_path: Path)
     for status in (Exit.MISSING_TOOL, Exit.NOTHING_RAN, Exit.TIMEOUT):
         assert raising(status) == Report(skipped="why")
     assert raising(Exit.FINDINGS).status == Status.FAIL
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_kernel_that_shims_and_own_series_do_not_fit_is_no_end(world: World, tmp_path: Path, named: bool) -> None:
+    """The program knows our real ones, and none of them applies to the small kernel; a mail for it does."""
+    box = tmp_path / "fine.mbox"
+    box.write_text(world.mm_patch(1).read_text())
+    out = tmp_path / "out.json"
+    done = subprocess.run([paths.SCRIPTS / "check", f"--kdir={world.kernel}", *([str(box)] if named else []),
+                           "--only=applies", f"--json={out}"], check=False, timeout=60, text=True,
+                          env={**os.environ, "MHP_BUILD": str(tmp_path / "build")}, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
+    assert done.returncode == (Exit.PASS if named else Exit.FINDINGS), done.stdout
+    assert json.loads(out.read_text())["results"][0]["status"] == ("pass" if named else "fail")
 
 
 def test_check_that_fails_itself_does_not_stop_the_others(tree: PreparedTree, tmp_path: Path) -> None:

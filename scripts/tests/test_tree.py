@@ -147,6 +147,41 @@ def test_patch_broken_changes_nothing(world: World) -> None:
     assert world_after == {name: stat for name, stat in before.items() if "/.git" not in name}
 
 
+def test_broken_patch_as_far_leaves_the_tree_or_makes_what_applies(world: World) -> None:
+    """For who works on the kernel alone; for all others it is as broken as before."""
+    world.mm_patch(1)
+    patch = world.mm_patch(2)
+    text = patch.read_text()
+    world.prepare()
+    edit(patch, "-int hotplug_20(void)", "-int gone_20(void)")
+    for place in (" int hotplug_19(void)", " int hotplug_18(void)"):
+        edit(patch, place, " int gone(void)")
+    assert world.prepare(as_far=True).base == "v6.12" and world.subjects()[-1] == "mm: change 2"
+    shutil.rmtree(world.build)
+    world.prepare(as_far=True)
+    assert world.subjects()[-1] == "mm: change 1"
+    with pytest.raises(MhpError):
+        world.prepare()
+    patch.write_text(text)
+    world.prepare()
+    assert world.subjects()[-1] == "mm: change 2"
+
+
+def test_kernel_that_the_shims_do_not_fit_as_far_is_there(world: World) -> None:
+    world.prepare()
+    write(world.kernel, {"arch/um/kernel/hotplug.c": "int theirs;\n"})
+    git(world.kernel, "add", "-A")
+    git(world.kernel, "commit", "-q", "-m", "um: theirs")
+    with pytest.raises(MhpError):
+        world.prepare()
+    prepared = world.prepare(as_far=True)
+    assert tree.read_state(prepared).base == git(world.kernel, "rev-parse", "HEAD")
+    assert world.read("arch/um/kernel/hotplug.c") == "int theirs;\n"
+    git(world.kernel, "reset", "-q", "--hard", "HEAD^")
+    world.prepare()
+    assert world.read("arch/um/kernel/hotplug.c") == "int um;\n"
+
+
 def test_uncommitted_edit_elsewhere_kept(world: World) -> None:
     world.prepare()
     edit(world.linux / "mm/page_alloc.c", "return 3;", "return 33;")

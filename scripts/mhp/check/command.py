@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     """Check a series; returns the exit status."""
     tiers = ["quick", *(["build"] if args.build else []), *(["run"] if args.run else [])]
     checks = registry.chosen(registry.all_checks(), tiers, args.only)
-    tree = prepare(args.kdir)
+    tree = prepare(args.kdir, as_far=True)
     place = tree.build / _PLACE
     with using(tree), locked(place):
         found = _read(tree, args)
@@ -67,7 +67,7 @@ def mail(args: argparse.Namespace) -> int:
     """Check one mail for b4: those quick checks that can be had for a mail by itself."""
     data = sys.stdin.buffer.read(MAX_PATCH_BYTES + 1)
     wanted = [check for check in registry.chosen(registry.all_checks(), ["quick"], args.only)]
-    tree = prepare(args.kdir)
+    tree = prepare(args.kdir, as_far=True)
     place = tree.build / _PLACE
     with using(tree), locked(place):
         found = series.read_single(tree, data)
