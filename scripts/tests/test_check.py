@@ -4,8 +4,11 @@
 import errno
 import json
 import os
+import pty
 import re
 import subprocess
+import sys
+import time
 import xml.etree.ElementTree as xml
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -252,8 +255,24 @@ def test_user_s_home_does_not_change_what_get_maintainer_says(tree: PreparedTree
     assert program(Job(read(tree), None, tree, tmp_path)).notes == (f"{tmp_path}@example.org (list)",)
 
 
+@pytest.mark.parametrize("to, lacking", [
+    (("linux-mm@kvack.org",) * 3, ""), (("linux-mm@kvack.org", "a@mm.test", "linux-mm@kvack.org"), "patch 2"),
+    (("linux-mm@kvack.org", "", ""), "")])
+def test_list_must_get_each_mail(world: World, tree: PreparedTree, tmp_path: Path, to: Sequence[str], lacking: str) -> None:
+    write(tree.path, {"scripts/get_maintainer.pl": "#!/bin/sh\necho 'linux-mm@kvack.org (open list:MEMORY)'\necho 'A <a@mm.test> (maintainer)'\n"})
+    (tree.path / "scripts/get_maintainer.pl").chmod(0o755)
+    for number, addresses in enumerate(to, start=1):
+        file = world.patches / f"000{number}-mm-change-{number}.patch"
+        file.write_text(file.read_text().replace("Subject:", f"To: {addresses}, A <a@mm.test>\nSubject:", 1) if addresses
+                        else file.read_text())
+    program = next(check for check in registry.all_checks() if check.name == "maintainers").program
+    report = program(Job(read(tree), None, tree, tmp_path))
+    assert [finding.text for finding in report.findings] == (
+        [f"linux-mm@kvack.org does not get {lacking}"] if lacking else [])
+
+
 def test_report_survives_json() -> None:
-    report = Report((Finding(Status.FAIL, "t", "w", "d"), Finding(Status.WARN, "u")), "s", "m", ("n",), True)
+    report = Report((Finding(Status.FAIL, "t", "w", "d"), Finding(Status.WARN, "u")), "s", "m", ("n",), True, left_out=("o",))
     assert from_json(json.loads(json.dumps(to_json(report)))) == report
     assert report.status == Status.FAIL and report.line == "t (and 1 more)"
 
@@ -592,6 +611,30 @@ def test_table_has_a_line_for_each_check_that_ended(capsys: pytest.CaptureFixtur
     shown.listener.end(replace(outcome(Status.FAIL)[0], patch=None))
     err = capsys.readouterr().err
     assert err.startswith("fail  sample") and "\x1b" not in err
+
+
+def test_table_on_a_terminal_is_drawn_while_a_check_is_busy(tree: PreparedTree, tmp_path: Path,
+                                                            monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "w", encoding="utf-8") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        check = a_check(tmp_path, lambda _job: time.sleep(1.5) or Report(summary="fine"), tier="build", scope="series", depends=("mails",))
+        todo = units([check], read(tree), None)
+        shown = table.Table([check], todo)
+        Runner(tree, read(tree), tmp_path / "place", []).run(todo, shown.listener)
+        shown.draw()
+        said = b""
+        while not said.endswith(b"fine\r\n"):
+            said += os.read(ours, 4096)
+    os.close(ours)
+    assert len(set(re.findall(r"\.\.\.   sample +([\d.]+) s  0 of 1", said.decode()))) > 4, said
+    assert b"\033[1A\r\033[K" in said
+
+
+def test_what_is_left_out_is_said_once(tmp_path: Path) -> None:
+    found = [replace(one, report=Report(summary="fine", left_out=("arm64: no compiler",))) for one in outcome(Status.PASS) * 2]
+    assert table.skipped(found) == ["left out: sample (2 patches): arm64: no compiler"]
+    assert "left out: arm64: no compiler" in machine.details(found[0].report)
 
 
 def test_reason_of_several_lines_takes_one_line_of_the_table() -> None:

@@ -18,16 +18,21 @@ def check(job: Job) -> Report:
     """FAIL for a mailing list that is left out, WARN for a person."""
     wanted = _wanted(job)
     notes = tuple(f"{address} ({role})" for address, role in wanted.items())
-    got: set[str] = set()
-    for head in [patch.head for patch in job.series.patches] + (
-            [header(job.series.cover)] if job.series.cover else []):
-        got |= recipients(head)
+    mails = {f"patch {patch.number}": recipients(patch.head) for patch in job.series.patches}
+    if job.series.cover:
+        mails["the cover letter"] = recipients(header(job.series.cover))
+    got = {address for addresses in mails.values() for address in addresses}
     if not got:
         return Report(skipped="the patches have no To and Cc yet; who must get them is below", notes=notes)
     for patch in job.series.patches:
         got |= {tag.address for tag in trailers.read(patch.mail.message) if tag.name == "Cc"}
     findings = [Finding(Status.FAIL if "list" in role else Status.WARN, f"not among To and Cc: {address}", details=role)
                 for address, role in wanted.items() if address.lower() not in got]
+    # A list must get all mails: there they are read, kept and tested. Where some have no addresses yet, nobody can tell.
+    for address, role in wanted.items():
+        without = [mail for mail, addresses in mails.items() if address.lower() not in addresses]
+        if "list" in role and address.lower() in got and without and all(mails.values()):
+            findings.append(Finding(Status.FAIL, f"{address} does not get {', '.join(without)}", details=role))
     return Report(tuple(findings), summary=f"all {len(wanted)} are there", notes=notes)
 
 

@@ -4,10 +4,13 @@
 import os
 import shlex
 import shutil
+import signal
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +35,8 @@ class Unit:
 
 @dataclass(frozen=True)
 class Listener:
-    """Who wants to know how far it is: what starts, what has ended, that time goes by, and what is being done."""
+    """Who wants to know how far it is: what starts, what has ended, that time goes by (from a thread of its own at times),
+    and what is being done."""
 
     start: Callable[[Unit], None] = lambda _unit: None
     end: Callable[[Result], None] = lambda _result: None
@@ -93,10 +97,11 @@ class Runner:
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-        for unit in by_patch(todo):
-            with followed(listener.say):
-                results[id(unit)] = self._one(unit, listener, fresh)
-            listener.end(results[id(unit)])
+        with _ticking(listener.tick):
+            for unit in by_patch(todo):
+                with followed(listener.say):
+                    results[id(unit)] = self._one(unit, listener, fresh)
+                listener.end(results[id(unit)])
         self._cache.prune()
         shutil.rmtree(self._tmp, ignore_errors=True)
         return [results[id(unit)] for unit in todo]
@@ -140,6 +145,25 @@ class Runner:
     def _repeat(self, unit: Unit) -> str:
         words = ["scripts/check", *self._typed, f"--only={unit.check.name}"]
         return shlex.join([*words, f"--patch={unit.patch.number}"] if unit.patch else words)
+
+
+@contextmanager
+def _ticking(tick: Callable[[], None]) -> Iterator[None]:
+    """While the block is busy, for minutes perhaps, a thread tells that time goes by. Signals are not for it."""
+    ended = threading.Event()
+
+    def work() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        while not ended.wait(_TICK_SECONDS):
+            tick()
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _cannot_run(check: Check, job: Job) -> str:

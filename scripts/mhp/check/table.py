@@ -3,6 +3,7 @@
 
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Sequence
 
@@ -60,6 +61,7 @@ class Table:
         self._last = 0.0
         self._doing = ""
         self._said = time.monotonic()
+        self._drawing = threading.RLock()
         self.listener = Listener(self._start, self._end, self._tick, self._say)
 
     def _start(self, unit: Unit) -> None:
@@ -76,9 +78,10 @@ class Table:
         self._tick()
 
     def _end(self, result: Result) -> None:
-        self._doing = ""
-        self._results[result.check].append(result)
-        self._left[result.check] -= 1
+        with self._drawing:
+            self._doing = ""
+            self._results[result.check].append(result)
+            self._left[result.check] -= 1
         if self._left[result.check] == 0 and not self._tty:
             print(self._line(result.check, False), file=sys.stderr, flush=True)
         self._tick()
@@ -91,12 +94,13 @@ class Table:
         """Draw the table anew over the last one; nothing where there is no terminal."""
         if not self._tty:
             return
-        self._last = time.monotonic()
-        size = shutil.get_terminal_size()
-        lines = [self._line(name, True) for name in self._left][:size.lines - 2]
-        up = f"\033[{self._drawn}A" if self._drawn else ""
-        print(up + "".join(f"\r\033[K{line}\n" for line in lines), end="", file=sys.stderr, flush=True)
-        self._drawn = len(lines)
+        with self._drawing:
+            self._last = time.monotonic()
+            size = shutil.get_terminal_size()
+            lines = [self._line(name, True) for name in self._left][:size.lines - 2]
+            up = f"\033[{self._drawn}A" if self._drawn else ""
+            print(up + "".join(f"\r\033[K{line}\n" for line in lines), end="", file=sys.stderr, flush=True)
+            self._drawn = len(lines)
 
     def _line(self, name: str, colour: bool) -> str:
         results = self._results[name]
