@@ -126,8 +126,8 @@ def fixture_each(request: pytest.FixtureRequest) -> Iterator[Loop]:
     if request.param != "um" and not BuildDir(loop.build).stamp.exists():
         pytest.skip(f"{loop.build} is not built: `scripts/kunit.py run {' '.join(loop.words)}` does it")
     loop.run()
-    # A series that was switched off and on again left the same files with later times: make, which goes by times, builds
-    # what is there already.
+    # Edits that were taken back left the same files with later times: make, which goes by times, builds what is there
+    # already.
     loop.make()
     try:
         yield loop
