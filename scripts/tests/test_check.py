@@ -551,18 +551,53 @@ def test_what_a_program_raises_is_told_apart(tree: PreparedTree, tmp_path: Path)
     assert raising(Exit.FINDINGS).status == Status.FAIL
 
 
+def program(world: World, tmp_path: Path, *words: str | Path, mail: str = "") -> subprocess.CompletedProcess[str]:
+    """scripts/check as one types it, on the small kernel."""
+    return subprocess.run([paths.SCRIPTS / "check", f"--kdir={world.kernel}", *words], check=False, timeout=60, text=True,
+                          env={**os.environ, "MHP_BUILD": str(tmp_path / "build")}, capture_output=True, input=mail)
+
+
 @pytest.mark.parametrize("named", [False, True])
 def test_kernel_that_shims_and_own_series_do_not_fit_is_no_end(world: World, tmp_path: Path, named: bool) -> None:
     """The program knows our real ones, and none of them applies to the small kernel; a mail for it does."""
     box = tmp_path / "fine.mbox"
     box.write_text(world.mm_patch(1).read_text())
     out = tmp_path / "out.json"
-    done = subprocess.run([paths.SCRIPTS / "check", f"--kdir={world.kernel}", *([str(box)] if named else []),
-                           "--only=applies", f"--json={out}"], check=False, timeout=60, text=True,
-                          env={**os.environ, "MHP_BUILD": str(tmp_path / "build")}, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT)
-    assert done.returncode == (Exit.PASS if named else Exit.FINDINGS), done.stdout
+    done = program(world, tmp_path, *([box] if named else []), "--only=applies", f"--json={out}")
+    assert done.returncode == (Exit.PASS if named else Exit.FINDINGS), done.stderr
     assert json.loads(out.read_text())["results"][0]["status"] == ("pass" if named else "fail")
+
+
+def test_program_answers_b4(world: World, tmp_path: Path) -> None:
+    """Nothing but the answer is on standard output, and a mail that is refused has none."""
+    text = world.mm_patch(1).read_text()
+    words = ("--only=applies", "--only=changelog", "--only=subject")
+    done = program(world, tmp_path, "--b4", *words, mail=text)
+    assert done.returncode == Exit.PASS, done.stderr
+    said = {row["tool"]: row["status"] for row in json.loads(done.stdout)}
+    assert said["mhp-changelog"] == "fail" and "mhp-applies" not in said
+    done = program(world, tmp_path, "--b4-lines", *words, mail=text)
+    assert done.returncode == Exit.PASS and "ERROR: changelog: there is no changelog\n" in done.stdout
+    done = program(world, tmp_path, "--b4", mail=text.replace("mm/memory_hotplug.c", "../memory_hotplug.c"))
+    assert (done.returncode, done.stdout) == (Exit.USAGE, "") and "refused" in done.stderr
+
+
+def test_program_writes_reports_where_they_are_wanted(world: World, tmp_path: Path) -> None:
+    box, before = tmp_path / "v2.mbox", tmp_path / "v1.mbox"
+    box.write_text(world.mm_patch(1).read_text())
+    before.write_text(world.mm_patch(2).read_text())
+    junit = tmp_path / "out.xml"
+    done = program(world, tmp_path, box, "--only=applies", "--only=range-diff", f"--previous={before}", "--onto=HEAD^{commit}",
+                   "--json=-", f"--junit={junit}")
+    assert done.returncode == Exit.PASS, done.stderr
+    rows = {row["check"]: row for row in json.loads(done.stdout)["results"]}
+    assert rows["applies"]["status"] == "pass" and rows["range-diff"]["status"] in ("pass", "warn")
+    assert f"--previous={before}" in rows["range-diff"]["repeat"]
+    assert [suite.get("name") for suite in xml.parse(junit).getroot()] == ["applies", "range-diff"]
+    (place,) = (tmp_path / "build").glob("*/check")
+    assert {path.name for path in place.glob("report.*")} == {"report.html", "report.json", "report.xml"}
+    assert program(world, tmp_path, box, "--only=applies", "--onto=nothing").returncode == Exit.USAGE
+    assert program(world, tmp_path, box, "--only=sparse", f"--json={tmp_path}").returncode not in (Exit.PASS, Exit.FINDINGS)
 
 
 def test_check_that_fails_itself_does_not_stop_the_others(tree: PreparedTree, tmp_path: Path) -> None:
