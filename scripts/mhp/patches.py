@@ -139,7 +139,7 @@ def touched(git: Git, diff: bytes, name: str) -> list[str]:
     if len(paths) > MAX_FILES:
         raise MhpError(Exit.USAGE, f"{name}: refused: it changes {len(paths)} files, more than {MAX_FILES}")
     # Of a rename or copy git names only the target. A source that is missed here makes apply() fail.
-    paths += [os.fsdecode(raw) for raw in re.findall(rb"^(?:rename|copy) from ([^\"\n].*)$", diff, re.MULTILINE)]
+    paths += [os.fsdecode(raw) for raw in re.findall(rb"^similarity index \d+%\r?\n(?:rename|copy) from ([^\"\n].*)$", diff, re.MULTILINE)]
     for path in paths:
         check_path(path, name)
         if not _PLAIN.fullmatch(path) or any(len(os.fsencode(part)) > _NAME_BYTES for part in path.split("/")):

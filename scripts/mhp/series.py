@@ -112,6 +112,9 @@ def _check_refreshable(git: Git, known: State) -> None:
                        "be refreshed from this tree. Commits of yours on top can be written with "
                        f"`git -C {git.worktree} format-patch -o DIR {known.below_mm[:12]}..`, and added with "
                        "`scripts/series import --append DIR` after `scripts/series apply --discard`")
+    if known.partial:
+        raise MhpError(Exit.BROKEN_BASE, f"{git.worktree} holds only those of the shims and patches that apply to this "
+                       "kernel: mm-patches/ would lose the others. `scripts/series apply` tells what does not apply")
     if (operation := worktree.unfinished(git)) is not None:
         raise MhpError(Exit.UNEXPORTED, f"a {operation} is under way in {git.worktree}. Finish it first")
 

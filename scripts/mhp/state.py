@@ -45,6 +45,7 @@ class State:
     series: bool = True              # whether mm-patches/ goes on top
     inputs: str = ""                 # hash of all inputs that `chain` was made from
     chain: list[Link] = field(default_factory=list)
+    partial: str = ""                # hash of the inputs of which not all apply: `chain` is as far as they do
     move: tuple[str, str] | None = None   # the work tree is going from one commit to another
     seen: dict[str, str] = field(default_factory=dict)  # what was last looked up, and when
 

@@ -238,8 +238,7 @@ def _create(place: Path, user: UserTree | None, series: bool, as_far: bool) -> S
         fresh = _follow(git, empty, usertree.current(user, git, place) if user else "", False)
         say(nearest.about(fresh))
         steps = inputs.steps(fresh.shims, series)
-        fresh.chain = _build(git, fresh, steps, State(), as_far)
-        fresh.inputs = _fingerprint(fresh.base, fresh.shims, steps) if len(fresh.chain) == len(steps) else ""
+        fresh = _built(git, fresh, steps, State(), as_far)
         for link in fresh.chain:
             say_drift(link)
         git.check("update-ref", "HEAD", fresh.tip)
@@ -311,18 +310,18 @@ def _update(place: Path, known: State, fresh: State, drop_edits: bool, as_far: b
             _check_standing(git, known)
         state.save(place, fresh)
         return fresh
+    if as_far and known.partial == fingerprint:
+        say("not all shims and patches of ours apply to this kernel; it is looked at without those")
+        return known
     if (operation := worktree.unfinished(git)) is not None:
         raise MhpError(Exit.UNEXPORTED, f"a {operation} is under way in {git.worktree}, and the tree must "
                        f"change. Finish it, or give it up with `git {operation.split()[0]} --abort`")
     if nearest.about(fresh) != nearest.about(known):
         say(nearest.about(fresh))
     pruned = not git.existing([known.base])
-    fresh = replace(fresh, inputs=fingerprint,
-                    chain=_build(git, fresh, steps, State() if pruned else known, as_far))
-    if len(fresh.chain) < len(steps):
-        if fresh.base == known.base:
-            return known
-        fresh = replace(fresh, inputs="")
+    fresh = _built(git, fresh, steps, State() if pruned else known, as_far)
+    if fresh.partial and fresh.base == known.base:
+        return known
     for link in fresh.chain:
         if link not in known.chain:
             say_drift(link)
@@ -341,18 +340,18 @@ def _update(place: Path, known: State, fresh: State, drop_edits: bool, as_far: b
     return fresh
 
 
-def _build(git: Git, fresh: State, steps: list[inputs.Step], before: State, as_far: bool) -> list[Link]:
-    """The commits for the steps; with as_far fewer when one does not apply, which is told."""
+def _built(git: Git, fresh: State, steps: list[inputs.Step], before: State, as_far: bool) -> State:
+    """The state with the commits for the steps; with as_far fewer when one does not apply, which is told."""
+    fingerprint = _fingerprint(fresh.base, fresh.shims, steps)
     try:
-        return chain.build(git, fresh.base, steps, before)
+        return replace(fresh, inputs=fingerprint, partial="", chain=chain.build(git, fresh.base, steps, before))
     except MhpError as err:
         if err.status != Exit.BROKEN_BASE:
             raise
-        refusal = nearest.refusal(fresh, str(err))
         if not as_far:
-            raise MhpError(err.status, refusal) from err
-        say(refusal)
-        return chain.as_far(git, fresh.base, steps, before)[0]
+            raise MhpError(err.status, nearest.refusal(fresh, str(err))) from err
+        say(f"{err}\nThe kernel is looked at without that")
+    return replace(fresh, inputs="", partial=fingerprint, chain=chain.as_far(git, fresh.base, steps, before)[0])
 
 
 def _move(place: Path, git: Git, known: State, old: str, new: str) -> None:

@@ -160,6 +160,11 @@ def test_broken_patch_as_far_leaves_the_tree_or_makes_what_applies(world: World)
     shutil.rmtree(world.build)
     world.prepare(as_far=True)
     assert world.subjects()[-1] == "mm: change 1"
+    before = sorted(world.patches.iterdir())
+    with pytest.raises(MhpError, match="would lose the others"):
+        series.refresh(tree.existing(world.kernel))
+    assert sorted(world.patches.iterdir()) == before
+    world.prepare(as_far=True)
     with pytest.raises(MhpError):
         world.prepare()
     patch.write_text(text)

@@ -20,6 +20,7 @@ from mhp.check import compare, makefiles, regions
 from mhp.check.compare import Message
 from mhp.check.kernels import Kernel
 from mhp.check.model import Job
+from mhp.check.store import program_identity
 from mhp.exits import Exit, MhpError
 from mhp.git import Git
 from mhp.progress import say
@@ -254,8 +255,9 @@ def _make(job: Job, path: Path, calls: Sequence[tuple[Kernel, Sequence[str]]]) -
 
 
 def _configure(job: Job, kernel: Kernel, path: Path, build: Path) -> None:
-    """Put the .config there that the commit's Kconfig files make of the kernel's options; each is made once and kept."""
-    made_from = inputs.digest(kernel.id, _kconfig(job, _memory.at[path]))
+    """Put the .config there that the commit's Kconfig files and the compiler make of the kernel's options; each is made
+    once and kept."""
+    made_from = inputs.digest(kernel.id, program_identity(kernel.compiler), _kconfig(job, _memory.at[path]))
     stamp, config, kept = build / _STAMP, build / ".config", build / _KEPT_CONFIGS / made_from
     if stamp.exists() and stamp.read_text(encoding="utf-8") == made_from:
         return

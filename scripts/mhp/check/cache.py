@@ -6,6 +6,7 @@ programs it runs. The cache is build/ID/check/cache/; an entry that cannot be re
 """
 
 import hashlib
+from dataclasses import replace
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -102,7 +103,8 @@ _DEPENDS: dict[str, Callable[[Job], list[str]]] = {
     "previous": _previous,
     "kernels": lambda _job: [*kernels.environment(),
                              *(one for kind in ("arch", "toggle", "debug") for kernel in kernels.kernels(kind)
-                               for one in (kernel.name, kernel.id, program_identity(kernel.compiler)))],
+                               for one in (kernel.name, kernel.id, *map(program_identity, (
+                                   *kernel.needed, *replace(kernel, cc="clang").needed))))],
     "semantic": lambda job: [semantic.digest(semantic.rules(job))],
     "boots": _boots,
     "bases": lambda job: [f"{base.name} {base.commit}" for base in bases.others(job)] + [str(paths.build_root())],

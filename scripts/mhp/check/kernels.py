@@ -53,13 +53,18 @@ class Kernel:
         return [*words, f"CROSS_COMPILE={cross}"] if cross else words
 
     @property
-    def missing(self) -> str:
-        """The program that is not installed to compile it, with its package; empty when all is there."""
+    def needed(self) -> dict[str, str]:
+        """The programs that compile it, each with its package."""
         needed = {self.compiler: "clang" if self.cc == "clang" else self.package}
         if self.cc == "clang" and not self.native:
             needed.update({f"{self.cross}{tool}": self.package.replace("gcc-", "binutils-", 1) for tool in ("as", "ld")})
+        return needed
+
+    @property
+    def missing(self) -> str:
+        """The program that is not installed to compile it, with its package; empty when all is there."""
         return next((f"{self.name}: {program} is not installed (Debian package {package})"
-                     for program, package in needed.items() if not shutil.which(program)), "")
+                     for program, package in self.needed.items() if not shutil.which(program)), "")
 
     @property
     def id(self) -> str:

@@ -57,7 +57,7 @@ def _taken(directory: Path, target: str, settings: Mapping[str, str]) -> bool:
         return True
     text = makefile.read_text(encoding="utf-8", errors="replace").replace("\\\n", " ")
     told = {word.replace("$(BITS)", bits) for line in text.splitlines() if (rule := _LIST.match(line))
-            for word in rule[5].split() for bits in _BITS}
+            for word in rule[5].partition("#")[0].split() for bits in _BITS}
     return _in_lists(target, _lists(text.replace("$(BITS)", _BITS["64BIT" in settings]), settings), told)
 
 
@@ -87,7 +87,8 @@ def _lists(text: str, settings: Mapping[str, str]) -> dict[str, set[str]]:
             name = f"{rule[1]} {suffix}"
             words = set(rule[5].partition("#")[0].split())
             sure = all(state for state, _earlier in blocks)
-            values[name] = words if rule[4] in ("=", ":=") and sure else values.get(name, set()) | words
+            anew = rule[4] in ("=", ":=") and sure and f"$({rule[1]}-" not in rule[5]
+            values[name] = words if anew else values.get(name, set()) | words
     found: dict[str, set[str]] = {}
     for name, words in values.items():
         found.setdefault(name.split(" ")[0], set()).update(words)

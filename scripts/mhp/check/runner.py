@@ -118,12 +118,13 @@ class Runner:
         reason = _cannot_run(check, job)
         if reason:
             return Report(skipped=reason), 0.0, False
-        name = key(check, job)
-        found = None if fresh else self._cache.report(name)
-        if found:
-            return found[0], found[1], True
         start = time.monotonic()
         try:
+            name = key(check, job)
+            found = None if fresh else self._cache.report(name)
+            if found:
+                return found[0], found[1], True
+            start = time.monotonic()
             report = check.program(job)
         except OSError as err:
             fault = Finding(Status.FAIL, f"the check could not be carried out: {err.strerror or err}", err.filename or "")
