@@ -385,7 +385,10 @@ def test_other_bases_are_tried_when_it_does_not_apply_here(tree: PreparedTree, t
     assert here.applies and not found.applies
     check = next(check for check in registry.all_checks() if check.name == "bases")
     (result,) = Runner(tree, found, tmp_path / "place", []).run(units([check], found, None), Listener())
-    assert (result.status, result.report.line) == (Status.PASS, "also applies to later")
+    assert (result.status, result.report.line) == (Status.PASS, "applies to later, not to the base")
+    nowhere = replace(found, onto=(("here", found.base),))
+    (result,) = Runner(tree, nowhere, tmp_path / "place", []).run(units([check], nowhere, None), Listener())
+    assert (result.status, result.report.line) == (Status.SKIP, "it does not apply to here either")
 
 
 def test_messages_are_new_by_text_not_by_count() -> None:
