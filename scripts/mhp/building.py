@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mhp import compiler, fastbuild, guard, kconfig, nearest, seed, unchanged, upstream, usertree
@@ -45,8 +45,11 @@ def change(job: Job, now: unchanged.Key) -> Change | None:
     return unchanged.difference(job.tree.git, job.build, job.arch, now)
 
 
-def begin_make(job: Job, now: unchanged.Key) -> None:
-    """make builds next, what is in `now`. Whatever it could take for finished and is not, goes."""
+def begin_make(job: Job, now: unchanged.Key) -> unchanged.Key:
+    """make builds next, what is in `now`. Whatever it could take for finished and is not, goes.
+
+    Returns `now` with the time at which make begins: what gets a new time here is not what a user saved meanwhile.
+    """
     seed.plant(job.build, seed.bases(job))
     job.build.pull_back()
     edited, new = unchanged.begin(job.tree.git, job.build, now)
@@ -56,6 +59,7 @@ def begin_make(job: Job, now: unchanged.Key) -> None:
     removed = job.build.begin()
     if removed:
         say(f"the last build was cut off: {removed} unfinished files removed")
+    return replace(now, looked=time.time_ns())
 
 
 def finish_make(job: Job, before: unchanged.Key) -> None:

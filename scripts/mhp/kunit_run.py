@@ -122,7 +122,7 @@ def _build_only(job: Job, quiet: bool = False) -> None:
     """`config` or `build`."""
     _check_tools(job)
     before = building.key(job)
-    building.begin_make(job, before)
+    before = building.begin_make(job, before)
     finished = upstream.call(job, job.options.subcommand, job.options.rest,
                              stdout=subprocess.DEVNULL if quiet else None)
     job.build.finished()
@@ -179,7 +179,7 @@ def boot(job: Job, before: Key | None, *, quiet: bool = False, rest: Sequence[st
     own_json = job.options.seen.json is None and not job.options.seen.raw_output and not job.options.lists
     job.build.results.unlink(missing_ok=True)
     if before is not None:
-        building.begin_make(job, before)
+        before = building.begin_make(job, before)
     else:
         rest = without_flag(rest, "--jobs")
     finished = upstream.call(job, "exec" if before is None else "run", rest,
@@ -258,7 +258,7 @@ def _isolated(job: Job, before: Key | None) -> Verdict:
     rest = without_flag(list(job.options.rest), "--run_isolated")
     with tempfile.TemporaryFile() as listing:
         if before is not None:
-            building.begin_make(job, before)
+            before = building.begin_make(job, before)
         finished = upstream.call(job, "exec" if before is None else "run", [*rest, "--list_tests"],
                                  stdout=listing.fileno())
         if before is not None:

@@ -326,6 +326,20 @@ def test_file_saved_in_mid_build_counts_as_edited(kunit: Kunit) -> None:
     assert "nothing has changed" in kunit.printed()
 
 
+def test_new_time_that_make_needs_is_nobody_s_edit(kunit: Kunit) -> None:
+    """make sees that an old file is another one now by the time that it gets from us, not by the user."""
+    assert kunit("run") == Exit.PASS
+    write(kunit.build, {"include/config/auto.conf": ""})
+    path = kunit.world.linux / "mm/Kconfig"
+    path.write_text("config OTHER\n\tbool\n")
+    os.utime(path, (946684800, 946684800))
+    assert kunit("run") == Exit.PASS
+    assert path.stat().st_mtime > 946684800
+    kunit.printed()
+    assert kunit("run") == Exit.PASS
+    assert "nothing has changed" in kunit.printed()
+
+
 def saving(kunit: Kunit, name: str) -> None:
     """While upstream's script runs a file is saved, and put back."""
     path, call = kunit.world.linux / name, upstream.call
