@@ -22,6 +22,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*\.patch")
 # What no shell, make or perl takes for anything but a name. Names are given to programs by the thousand.
 _PLAIN = re.compile(r"(?!-)[\w@%+=:,./~ -]{1,1000}")
 _NAME_BYTES = 255
+_SOURCE = re.compile(rb"^similarity index \d+%\r?\n(?:rename|copy) from ([^\"\n].*)$", re.MULTILINE)
 IN_BASE = "the kernel holds this already: nothing is left to change"
 
 # What the patch is to blame for; anything else (a full disk) says nothing of it.
@@ -139,7 +140,7 @@ def touched(git: Git, diff: bytes, name: str) -> list[str]:
     if len(paths) > MAX_FILES:
         raise MhpError(Exit.USAGE, f"{name}: refused: it changes {len(paths)} files, more than {MAX_FILES}")
     # Of a rename or copy git names only the target. A source that is missed here makes apply() fail.
-    paths += [os.fsdecode(raw) for raw in re.findall(rb"^similarity index \d+%\r?\n(?:rename|copy) from ([^\"\n].*)$", diff, re.MULTILINE)]
+    paths += [os.fsdecode(raw) for raw in _SOURCE.findall(diff)]
     for path in paths:
         check_path(path, name)
         if not _PLAIN.fullmatch(path) or any(len(os.fsencode(part)) > _NAME_BYTES for part in path.split("/")):
@@ -162,8 +163,8 @@ def apply(git: Git, diff: bytes, name: str, lookup: Lookup, paths: Sequence[str]
 
     `lookup` gives the tree's entries. `paths` is what touched() says of the diff, when that is known already. Line
     offsets are always accepted. When a hunk's context does not match, a three-way merge from the recorded blobs is
-    tried, then less context; what was needed is in the notes. A diff that the tree holds already, as after a backport to the base, changes
-    nothing, and a note says so. Raises MhpError(BROKEN_BASE) with the file and hunk that do not apply.
+    tried, then less context; what was needed is in the notes. A diff that the tree holds already, as after a
+    backport to the base, changes nothing, and a note says so. Raises MhpError(BROKEN_BASE) with the file and hunk that do not apply.
     """
     if paths is None:
         paths = touched(git, diff, name)

@@ -9,6 +9,7 @@ import pytest
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from small_check import fixture_tree  # noqa: E402, F401  pylint: disable=wrong-import-position,unused-import
 from small_kunit import Kunit  # noqa: E402  pylint: disable=wrong-import-position
 from small_world import World  # noqa: E402  pylint: disable=wrong-import-position
 
