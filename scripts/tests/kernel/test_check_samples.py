@@ -81,3 +81,19 @@ def test_good_sample_passes(check: Check, tree: PreparedTree, place: Path) -> No
     assert [name for name, status in found.items() if status in (Status.FAIL, Status.WARN)] == []
     wanted = Status.SKIP if check.name in NEED_HISTORY and not series_of.history else Status.PASS
     assert found[check.name] == wanted
+
+
+@pytest.mark.parametrize("check", [check for check in CHECKS if check.tier != registry.TIERS[0] and check.scope == "patch"],
+                         ids=lambda check: check.name)
+def test_fault_that_the_next_patch_takes_back_is_told_of_its_own_patch(
+        check: Check, tree: PreparedTree, place: Path) -> None:
+    """At its end such a series is as good as the base: only who looks at every patch by itself sees the fault."""
+    bad = sample(tree, check, "bad")
+    base = tree.git.text("rev-parse", f"{bad.base}^{{tree}}")
+    back = tree.git.text("-c", "user.name=A Tester", "-c", "user.email=tester@example.org",
+                         "commit-tree", "-p", bad.tip, "-m", "mm: take the fault back", base)
+    whole = series.read(tree, f"{bad.base}..{back}", None)
+    results = Runner(tree, whole, place, []).run(units([check], whole, None), Listener())
+    assert not table.broken(results)
+    told = [result.patch for result in results if result.status in (Status.FAIL, Status.WARN)]
+    assert told and whole.patches[-1].number not in told
