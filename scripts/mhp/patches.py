@@ -27,6 +27,7 @@ IN_BASE = "the kernel holds this already: nothing is left to change"
 
 # What the patch is to blame for; anything else (a full disk) says nothing of it.
 REFUSALS = (Exit.BROKEN_BASE, Exit.USAGE)
+_UNABLE = re.compile(r"^(?:error|fatal): (unable to (?:create|write|open) .*|Out of memory.*)", re.MULTILINE)
 
 _REGULAR = ("100644", "100755")
 _REJECT_LINES = 14
@@ -164,7 +165,8 @@ def apply(git: Git, diff: bytes, name: str, lookup: Lookup, paths: Sequence[str]
     `lookup` gives the tree's entries. `paths` is what touched() says of the diff, when that is known already. Line
     offsets are always accepted. When a hunk's context does not match, a three-way merge from the recorded blobs is
     tried, then less context; what was needed is in the notes. A diff that the tree holds already, as after a
-    backport to the base, changes nothing, and a note says so. Raises MhpError(BROKEN_BASE) with the file and hunk that do not apply.
+    backport to the base, changes nothing, and a note says so. Raises MhpError(BROKEN_BASE) with the file and hunk that
+    do not apply, MhpError(INTERNAL) when the machine's state keeps git from trying.
     """
     if paths is None:
         paths = touched(git, diff, name)
@@ -192,6 +194,8 @@ def apply(git: Git, diff: bytes, name: str, lookup: Lookup, paths: Sequence[str]
                 _check_modes(after, name)
                 return Applied({path: after.get(path) for path in paths},
                                tuple(([note] if note else []) + notes))
+            if unable := _UNABLE.search(said):
+                raise MhpError(Exit.INTERNAL, f"{name}: git could not try it: {unable[1]}; on a full disk free some space")
             first_error = first_error or said
         _fill_index(scratch, listing)
         if scratch.run("apply", "--cached", "--reverse", "-", input=diff).status == 0:

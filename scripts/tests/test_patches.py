@@ -248,6 +248,19 @@ def test_message_names_missing_file(world: World) -> None:
         patches.apply(Git(world.linux / ".git"), GOOD.replace("page_alloc", "gone").encode(), "x.patch", lambda _: {})
 
 
+def test_git_that_cannot_write_is_not_the_patchs_fault(world: World) -> None:
+    """As on a full disk, it cannot make an object."""
+    world.prepare()
+    repository = Git(world.linux / ".git")
+    for number in range(256):
+        place = repository.gitdir / f"objects/{number:02x}"
+        if not place.exists():
+            place.touch()
+    with pytest.raises(MhpError, match="unable to create") as caught:
+        patches.apply(repository, GOOD.encode(), "x.patch", lambda paths: repository.entries("HEAD", paths))
+    assert caught.value.status == Exit.INTERNAL
+
+
 def test_patch_that_the_base_holds_is_passed_over(world: World) -> None:
     write(world.patches, {"0001-x.patch": HEAD + GOOD.replace("alloc_0(void) { return 0;", "alloc_0(void) { return 9;")
                           .replace("alloc_0(void) { return 7;", "alloc_0(void) { return 0;"), "series": "0001-x.patch\n"})
