@@ -23,7 +23,7 @@ from mhp import kvm, paths
 from mhp.exits import Exit, MhpError
 
 BASE = "base"
-_DIRECTIVE = re.compile(r"# (cross_compile|qemu|gcov|kernel_args|timeout|test): (.+)$")
+_DIRECTIVE = re.compile(r"# (cross_compile|qemu|gcov|kernel_args|test): (.+)$")
 
 
 @dataclass(frozen=True)

@@ -121,15 +121,18 @@ def _must_build(job: Job) -> tuple[Key | None, Fast | None]:
 def _build_only(job: Job, quiet: bool = False) -> None:
     """`config` or `build`."""
     _check_tools(job)
-    before = building.key(job)
+    _make(job, building.key(job), job.options.subcommand, job.options.rest, quiet)
+
+
+def _make(job: Job, before: Key, subcommand: str, rest: Sequence[str], quiet: bool) -> None:
+    """`config` or `build` by upstream. Raises MhpError when that fails, or the .config is not the one asked for."""
     before = building.begin_make(job, before)
-    finished = upstream.call(job, job.options.subcommand, job.options.rest,
-                             stdout=subprocess.DEVNULL if quiet else None)
+    finished = upstream.call(job, subcommand, rest, stdout=subprocess.DEVNULL if quiet else None)
     job.build.finished()
     if finished.ended.status:
         raise _build_error(job, finished)
     _check_config(job)
-    if job.options.subcommand == "build":
+    if subcommand == "build":
         building.finish_make(job, before)
 
 
@@ -171,7 +174,9 @@ def boot(job: Job, before: Key | None, *, quiet: bool = False, rest: Sequence[st
     rest: upstream's arguments when they are not those of the command line. Raises MhpError when it
     does not come to a boot.
     """
-    if rest is None and before is None and (globs := _globs(job)):
+    if rest is None and (globs := _globs(job)):
+        if before is not None:
+            _make(job, before, "build", _to_build(job.options.rest), quiet)
         return _side_by_side(job, globs, quiet, fast)
     if fast:
         building.ninja(job, fast)
@@ -193,6 +198,14 @@ def boot(job: Job, before: Key | None, *, quiet: bool = False, rest: Sequence[st
         raise _build_error(job, finished, before is not None)
     _check_config(job)
     return _judge(job, finished, own_json)
+
+
+def _to_build(rest: Sequence[str]) -> list[str]:
+    """Of the arguments of a whole run those that upstream's `build` takes."""
+    words = list(rest)
+    for flag in ("--kernel_args", "--timeout"):
+        words = without_flag(words, flag)
+    return words
 
 
 def _globs(job: Job) -> list[str]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mhp import matrix
-from mhp.arch import Arch
+from mhp.arch import Arch, directives
 from mhp.exits import Exit, MhpError
 from mhp.tree import PreparedTree, add_tree_arguments, prepare
 
@@ -29,7 +29,7 @@ _DESCRIPTION = """\
 KUnit with real memory hotplug: upstream's kunit.py of the prepared kernel tree with our defaults.
 Subcommands and flags are upstream's, all of them are passed on; upstream's own help is printed
 below. What is added: the tree is prepared first, the .config is compared with the one asked for,
-and the guest's whole log decides the exit status (table in scripts/README.md)."""
+and the guest's whole log decides the exit status (table in README.md)."""
 
 _EXAMPLES = """\
 examples:
@@ -42,7 +42,7 @@ examples:
   scripts/kunit.py run --list_tests
   scripts/kunit.py parse console.log                what does a log from elsewhere say?
   scripts/kunit.py run --arch=x86_64                under QEMU
-  scripts/kunit.py run --matrix quick               several boots under QEMU, see scripts/matrix
+  scripts/kunit.py run --matrix quick               several boots, of UML and under QEMU, see scripts/matrix
   scripts/kunit.py exec --boot x86-la57             one of them
   LINUX=~/linux scripts/kunit.py run                on your own kernel tree, which is not touched
   LINUX=~/linux scripts/kunit.py run --series       the same with the series of mm-patches/ on top
@@ -100,7 +100,7 @@ def _own_parser() -> argparse.ArgumentParser:
                         "top; that is remembered until `scripts/series none`. Debian's has it from the start")
     parser.add_argument("--config", action="append", default=[], metavar="NAME",
                         help="lay kunit/configs/NAME.config over .kunitconfig, in a build directory "
-                        "of its own; can be repeated")
+                        "of its own, and boot with the kernel parameters it names; can be repeated")
     parser.add_argument("--boot", metavar="NAME", help="a line of scripts/matrix: its architecture, config, CPU "
                         "model and kernel parameters")
     parser.add_argument("--matrix", choices=matrix.SETS, help="one boot for each line of scripts/matrix, of "
@@ -210,6 +210,12 @@ def _check_configs(names: list[str], arch: str) -> None:
                            f"there are: {', '.join(known) or 'none yet'}")
 
 
+def _kernel_args(configs: Sequence[str], arch: str) -> list[str]:
+    """Flags for the kernel parameters that these configurations name; those that are typed come behind them."""
+    return [f"--kernel_args={arg}" for name in configs
+            for arg in shlex.split(directives(Arch(arch).fragment(name)).get("kernel_args", ""))]
+
+
 def help_text() -> str:
     """Our part of --help."""
     return _own_parser().format_help()
@@ -249,6 +255,8 @@ def parse(argv: list[str]) -> Options:
     except argparse.ArgumentError as err:
         raise MhpError(Exit.USAGE, str(err)) from err
     _check_configs(own.config, seen.arch)
+    if subcommand in _BOOTING:
+        rest[:0] = _kernel_args(own.config, seen.arch)
     _check_matrix(own, subcommand, seen)
     if subcommand == "parse" and seen.target:
         path = _absolute(seen.target)

@@ -1,11 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The parts of `make test`: what each runs, and how its cases are counted.
 
-A KUnit run is a part for each file in kunit/configs/; comment lines in it may say more:
-
-    # kernel_args: uml_nodes=2      further kernel parameters
-    # timeout: 600                  seconds for the guest
-    # test: no, REASON              not a part
+A KUnit run is a part for each file in kunit/configs/ that does not say `# test: no, REASON`.
 
 A quick boot of scripts/matrix is one, too. A guest that must die, or must be refused, is a line in scripts/tests/deaths.toml.
 """
@@ -13,7 +9,6 @@ A quick boot of scripts/matrix is one, too. A guest that must die, or must be re
 import json
 import os
 import re
-import shlex
 import tempfile
 import tomllib
 import xml.etree.ElementTree as xml
@@ -269,14 +264,10 @@ def _own_series(context: Context) -> Outcome:
 def _config_parts() -> list[Part]:
     parts = []
     for config in sorted(paths.KUNIT_CONFIGS.glob("*.config")):
-        said = directives(config)
-        if said.get("test", "").startswith("no"):
+        if directives(config).get("test", "").startswith("no"):
             continue
-        words = [f"--config={config.stem}"]
-        words += [f"--kernel_args={arg}" for arg in shlex.split(said.get("kernel_args", ""))]
-        words += [f"--timeout={said['timeout']}"] if "timeout" in said else []
         parts.append(Part(f"kunit-{config.stem}", "guests", f"the suites with kunit/configs/{config.name}",
-                          _kunit(f"um-{config.stem}", *words)))
+                          _kunit(f"um-{config.stem}", f"--config={config.stem}")))
     return parts
 
 

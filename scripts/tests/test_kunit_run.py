@@ -77,6 +77,15 @@ def test_config_fragment_has_its_own_build_directory(kunit: Kunit) -> None:
         "--kconfig_add=CONFIG_BITS=21", "--kconfig_add=# CONFIG_TTY is not set"]
 
 
+def test_kernel_parameters_of_a_config_come_before_those_that_are_typed(kunit: Kunit) -> None:
+    write(kunit.world.kunit, {"configs/quick.config": "# kernel_args: page_owner=on\nCONFIG_BITS=21\n"})
+    assert kunit("run", "--config", "quick", "--kernel_args=page_owner=off") == Exit.PASS
+    kunit("build", "--config", "quick")
+    run, build = kunit.calls
+    assert [word for word in run if "page_owner" in word] == ["--kernel_args=page_owner=on", "--kernel_args=page_owner=off"]
+    assert not [word for word in build if "page_owner" in word]
+
+
 def test_config_is_told_whether_the_series_is_in_the_tree(kunit: Kunit) -> None:
     kunit.world.mm_patch(1)
     assert kunit("run", "--series") == Exit.PASS

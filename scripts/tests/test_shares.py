@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from small_kunit import Kunit, change_edit
+from small_world import write
 from test_guard import mentioning
 
 from mhp import building, guard, paths, results, shares, upstream
@@ -64,6 +65,24 @@ def test_suites_that_are_not_ours_are_not_shared(shared: Kunit) -> None:
     for subcommand in ("run", "exec"):
         assert shared(subcommand, "--kconfig_add=CONFIG_MHP_KUNIT=n", "--kconfig_add=CONFIG_LIST_KUNIT_TEST=y") == Exit.PASS
     assert [call[0] for call in shared.calls] == ["run", "exec"]
+
+
+def test_run_that_builds_by_make_is_shared(shared: Kunit) -> None:
+    """Upstream's `build` gets what it knows of the arguments, the guests get all."""
+    write(shared.world.kunit, {"configs/quick.config": "# kernel_args: page_owner=on b=1\nCONFIG_BITS=21\n"})
+    assert shared("run", "--config=quick", "--timeout=9", "--jobs=2") == Exit.PASS
+    build, *guests = shared.calls
+    assert build[0] == "build" and not [word for word in build if word.startswith(("--timeout", "--kernel_args"))]
+    assert "--jobs=2" in build and "--kconfig_add=CONFIG_BITS=21" in build
+    assert [call[0] for call in guests] == ["exec", "exec"]
+    for call in guests:
+        assert "--timeout=9" in call and {"--kernel_args=page_owner=on", "--kernel_args=b=1"} < set(call)
+
+
+def test_make_that_fails_boots_nothing(shared: Kunit) -> None:
+    shared.mode("build_error")
+    assert "expected ';'" in shared.fails(Exit.BUILD_FAILED, "run", "--kconfig_add=CONFIG_NEW=y")
+    assert [call[0] for call in shared.calls] == ["build"]
 
 
 def test_guests_can_be_asked_for(shared: Kunit) -> None:
