@@ -5,8 +5,8 @@ The results themselves are not read here, upstream's parser does that (results.p
 counts a plan that is not fulfilled as an "error" and may still call the run passed.
 
 A test that provokes a report on purpose (a WARN_ON_ONCE() on bad arguments) says so beforehand with
-a line of its own, `# CASE: expect report: TEXT` (kunit_info()). The next report that holds TEXT
-within the same case is then no fault; one that does not come is.
+a line of its own, `# CASE: expect report: TEXT` (kunit_info()). The next WARN() of the same case that
+says TEXT, in its message or its own line, is then no fault; one that does not come is.
 """
 
 import re
@@ -16,6 +16,8 @@ from mhp.exits import Exit
 
 INDENT = 4
 
+# WARN()'s own line, as 6.12 and as later kernels print it; lockdep's and RCU's begin with the same word.
+WARN = re.compile(r"WARNING: (?:CPU: \d+ PID: \d+ at |\S+:\d+ at )")
 HEADER = re.compile(r" *KTAP version \d+$")
 RESULT = re.compile(r"( *)(?:not )?ok (\d+)\b(?: -)? ?(.*)$")
 _PLAN = re.compile(r"( *)1\.\.(\d+)(?:\s|$)")
@@ -30,7 +32,8 @@ class Finding:
     """Something in a log that makes the run fail.
 
     line: its number in the log, from 1; 0 when it is something that is missing. case: "suite.case"
-    that was under way, "suite" when only that is known, or "". text: the lines that matter.
+    that was under way, "suite" when only that is known, or "". text: the lines that matter. said: of a report those that
+    say what it is about.
     """
 
     kind: Exit
@@ -38,6 +41,7 @@ class Finding:
     line: int = 0
     case: str = ""
     text: tuple[str, ...] = ()
+    said: str = ""
 
 
 @dataclass
@@ -59,6 +63,7 @@ class Ktap:
     reports: list[Finding] = field(default_factory=list)    # reports, with the case they belong to
     expected: int = 0                                       # reports that a case had announced
     skips: dict[str, str] = field(default_factory=dict)     # "suite.case": reason
+    not_ok: dict[str, int] = field(default_factory=dict)    # "suite", "suite.case": line, of "not ok"
     failed_at: dict[str, str] = field(default_factory=dict)  # "suite.case": where a check failed
     last: str = ""                                          # the last case that ended
     _plans: dict[int, _Plan] = field(default_factory=dict)  # by indentation
@@ -82,7 +87,7 @@ class Ktap:
             return
         elif start.startswith(("ok ", "not ")):
             if found := RESULT.match(text):
-                self._result(number, len(found[1]), int(found[2][:9]), found[3])
+                self._result(number, len(found[1]), int(found[2][:9]), found[3], start == "not ")
         elif start.startswith("1.."):
             if found := _PLAN.match(text):
                 indent = len(found[1])
@@ -104,9 +109,8 @@ class Ktap:
         if not self.seen:
             self.reports.append(finding)    # at boot, before any case
             return
-        whole = "\n".join(finding.text)
         for i, (_case, text, _line) in enumerate(self._announced):
-            if text in whole:
+            if text in finding.said and WARN.match(finding.title):
                 del self._announced[i]
                 self.expected += 1
                 return
@@ -123,7 +127,7 @@ class Ktap:
         outer = [self._names.get(i, "") for i in range(INDENT, indent + 1, INDENT)]
         return ".".join([part for part in outer if part] + [name])
 
-    def _result(self, number: int, indent: int, index: int, text: str) -> None:
+    def _result(self, number: int, indent: int, index: int, text: str, failed: bool) -> None:
         name = text.partition(" # ")[0].strip()
         path = self._path(indent, name)
         self._close(indent + 1)
@@ -134,13 +138,15 @@ class Ktap:
             self.last = path
         if skip := _SKIP.search(text):
             self.skips[path] = skip[1]
+        elif failed:
+            self.not_ok.setdefault(path, number)
         if name in self._failing:
             self.failed_at.setdefault(path, self._failing.pop(name))
         plan = self._plans.get(indent)
         if plan is not None:
             plan.got += 1
             if index != plan.got:
-                self._gap(f"result {plan.got} of {plan.name or 'the run'} is numbered {index}", number)
+                self.gap(f"result {plan.got} of {plan.name or 'the run'} is numbered {index}", number)
                 plan.got = index
 
     def _settle(self, case: str) -> None:
@@ -152,12 +158,13 @@ class Ktap:
             for name, text, line in self._announced]
         self._announced.clear()
 
-    def _gap(self, title: str, line: int) -> None:
+    def gap(self, title: str, line: int) -> None:
+        """Something is missing."""
         self.gaps.append(Finding(Exit.UNFINISHED, title, line, self.suite))
 
     def _check(self, plan: _Plan, what: str) -> None:
         if plan.got < plan.planned:
-            self._gap(f"{plan.name or 'the run'}: {plan.got} of {plan.planned} {what} ended", plan.line)
+            self.gap(f"{plan.name or 'the run'}: {plan.got} of {plan.planned} {what} ended", plan.line)
 
     def _close(self, indent: int) -> None:
         """No more results at `indent` or deeper."""

@@ -258,7 +258,7 @@ def _judge(job: Job, finished: Finished, own_json: bool) -> Verdict:
     how = Boot(finished.ended.status, limit if upstream.timed_out(limit, finished, said.halted) else None,
                finished.ended.stopped)
     if job.options.lists:
-        return verdict.judge_listing(said, how)
+        return verdict.judge_listing(said, how, known_reports.read())
     cases = results.read(job.build.results) if own_json else None
     if cases is None:
         upstream.parse_log(job.tree, job.build.log, job.build.results)

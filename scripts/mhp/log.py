@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mhp.exits import Exit
-from mhp.ktap import HEADER, RESULT, Finding, Ktap
+from mhp.ktap import HEADER, RESULT, WARN, Finding, Ktap
 
 # More than this is no test log but a kernel that prints without end.
 LIMIT_BYTES = 64 * 1024 * 1024
@@ -27,24 +27,37 @@ _PANIC = re.compile(r"Kernel panic - not syncing")
 # WARN() and BUG() begin with this line on most architectures; what is wrong comes some lines later.
 _CUT_HERE = re.compile(r"-{8,}\[ cut here \]-{8,}")
 _CUT_HERE_LINES = 12
+# What WARN() was given comes before the line or, on um, after it, up to one of these.
+_MESSAGE_LINES = 8
+_AFTER_MESSAGE = re.compile(r"CPU: \d|Modules linked in:|Hardware name:|Call Trace:|Stack:")
 # Each of these begins a report of its own.
 _HEAD = re.compile(
     r"WARNING: "                            # WARN(), lockdep, RCU
-    r"|BUG: "                               # KASAN, KCSAN, bad page state, lockups, sleeping in atomic
+    r"|(?:watchdog: )?BUG: "                # KASAN, KCSAN, bad page state, lockups, sleeping in atomic
+    r"|\[ BUG: "                            # lockdep
+    r"|BUG .+ \((?:Not t|T)ainted"          # SLUB: a red zone, a free list
     r"|kernel BUG at "
     r"|UBSAN: "
+    r"|watchdog: (?:Watchdog detected hard|CPU \d+ (?:self-)?detected hard) LOCKUP"
+    r"|smp: csd: Detected non-responsive "
+    r"|pagealloc: (?:single bit error|memory corruption)"
     r"|kmemleak: \d+ new suspected memory leak"
-    r"|(?:rcu: )?INFO: (?:\S+ (?:self-)?detected |task \S+ blocked for more than "
+    r"|(?:rcu: )?INFO: (?:\S+ (?:self-)?detected |task .+ blocked "
     r"|trying to register non-static key|rcu\S* detected )")
 # "page dumped because: unmovable page" is none: offlining that is refused says so, as it should.
-# These may also be a line within such a report, which is then counted once.
+# These may also be what WARN() was given, which is then counted once.
 _LINE = re.compile(
     r"(?:Internal error: )?Oops\b|general protection fault|Unable to handle kernel "
     r"|unreferenced object 0x|Bad page (?:state|map)"
     r"|Altmap not fully unmapped|(?:list_add|list_del) corruption|refcount_t: "
     r"|DEBUG_LOCKS_WARN_ON|turning off the locking correctness validator"
-    r"|slab error in |Slab corruption|(?:Padding|Redzone|Poison) overwritten|INFO: possible "
+    r"|INFO: possible "
     r"|kmemleak: (?:Cannot|Found|Object already|Trying|Freeing|Partially freeing|Memory pool empty)")
+# The second of these belongs to the first.
+_OOPS = (re.compile(r"BUG: (?:[Uu]nable|[Kk]ernel)|kernel BUG at |general protection|Unable to handle"),
+         re.compile(r"(?:Internal error: )?Oops\b"))
+_LEAKS = (re.compile(r"kmemleak: \d+ new"), re.compile(r"unreferenced object"))
+_DROPPED = re.compile(r"\*\* \d+ printk messages dropped \*\*")
 _BEGINS = re.compile("|".join(part.pattern for part in (_CUT_HERE, _HEAD, _LINE)))
 _END_OF_REPORT = re.compile(r"---\[ end |={20,}$")
 _HALTED = re.compile(r"reboot: (?:System halted|Power down|Restarting system)")
@@ -90,8 +103,24 @@ def _bare(line: str) -> str:
     return line
 
 
-def _report_at(lines: list[str], start: int) -> tuple[int, int]:
-    """The report that begins at `start`: the line that says what it is, and the one after its last.
+def _ends_report(bare: str) -> bool:
+    """Whether a line is certainly not of the report before it."""
+    return any(pattern.match(bare) for pattern in (RESULT, HEADER, _PANIC, _HEAD, _CUT_HERE))
+
+
+def _message_end(lines: list[str], head: int) -> int:
+    """The line after the last that says what the report at `head` is about."""
+    if WARN.match(_bare(lines[head])):
+        for i in range(head + 1, min(len(lines), head + _MESSAGE_LINES)):
+            bare = _bare(lines[i])
+            if _AFTER_MESSAGE.match(bare) or _END_OF_REPORT.match(bare) or _ends_report(bare):
+                return i
+    return head + 1
+
+
+def _report_at(lines: list[str], start: int) -> tuple[int, int, int]:
+    """The report that begins at `start`: the line that is its title, the one after those that say what it is about, and
+    the one after its last.
 
     It goes up to its end mark, or to a line that is certainly not its own.
     """
@@ -103,13 +132,15 @@ def _report_at(lines: list[str], start: int) -> tuple[int, int]:
                 break
         else:
             head = min(start + 1, len(lines) - 1)
-    for i in range(head + 1, min(len(lines), head + _LINES_OF_A_REPORT)):
+    title, about = _bare(lines[head]), _message_end(lines, head)
+    for i in range(about, min(len(lines), head + _LINES_OF_A_REPORT)):
         bare = _bare(lines[i])
         if _END_OF_REPORT.match(bare):
-            return head, i + 1
-        if RESULT.match(bare) or HEADER.match(bare) or _PANIC.match(bare) or _HEAD.match(bare):
-            return head, i
-    return head, min(len(lines), head + _LINES_SHOWN)
+            return head, about, i + 1
+        if _ends_report(bare) or _LINE.match(bare) and not any(
+                first.match(title) and second.match(bare) for first, second in (_OOPS, _LEAKS)):
+            return head, about, i
+    return head, about, min(len(lines), max(about, head + _LINES_SHOWN))
 
 
 def _text(lines: list[str], start: int, end: int) -> tuple[str, ...]:
@@ -130,11 +161,13 @@ def scan(lines: list[str], cut: bool = False) -> GuestLog:
                 panics.append(Finding(Exit.PANIC, printable(text), i + 1, ktap.suite,
                                       _text(lines, max(0, i - _LINES_BEFORE), i + _LINES_SHOWN)))
         elif i >= report_end and _BEGINS.match(text):
-            head, report_end = _report_at(lines, i)
-            ktap.report(Finding(Exit.REPORT, printable(_bare(lines[head])), head + 1, "",
-                                _text(lines, i, report_end)))
+            head, about, report_end = _report_at(lines, i)
+            ktap.report(Finding(Exit.REPORT, printable(_bare(lines[head])), head + 1, "", _text(lines, i, report_end),
+                                "\n".join(map(_bare, lines[i:about]))))
         elif _HALTED.match(text):
             halted = True
+        elif _DROPPED.match(text):
+            ktap.gap(f"the log is not complete: {printable(text)}", i + 1)
         else:
             ktap.line(i + 1, text)
     ktap.end()

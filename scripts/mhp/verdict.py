@@ -98,35 +98,45 @@ def _what_failed(log: GuestLog, cases: Sequence[Case]) -> list[Finding]:
             at = log.ktap.failed_at.get(case.name, "")
             found.append(Finding(Exit.FINDINGS, printable(f"{case.name} {how}" + (f" at {at}" if at else "")),
                                  0, case.name))
+    failed = [finding.case for finding in found]
+    for path, line in log.ktap.not_ok.items():
+        if not any(f"{name}.".startswith(f"{path}.") or path.startswith(f"{name}.") for name in failed):
+            found.append(Finding(Exit.FINDINGS, printable(f"{path} is not ok, but none of its cases failed"), line, path))
     return found
 
 
-def judge(log: GuestLog, cases: Sequence[Case], boot: Boot, known: Mapping[str, str]) -> Verdict:
-    """Decide. known: texts of reports that are no fault (known_reports.py)."""
+def _sort(log: GuestLog, known: Mapping[str, str]) -> tuple[list[Finding], tuple[str, ...]]:
+    """The reports that count, and the titles of those that are known."""
     reports, excused = [], []
     for report in log.ktap.reports:
-        whole = "\n".join((report.title, *report.text))
-        reason = next((reason for text, reason in known.items() if text in whole), None)
+        reason = next((reason for text, reason in known.items() if text in report.said), None)
         if reason is None:
             reports.append(report)
         else:
             excused.append(f"{report.title} ({reason})")
+    return reports, tuple(excused)
+
+
+def judge(log: GuestLog, cases: Sequence[Case], boot: Boot, known: Mapping[str, str]) -> Verdict:
+    """Decide. known: texts of reports that are no fault (known_reports.py)."""
+    reports, excused = _sort(log, known)
     findings = [*_how_it_ended(log, boot), *log.ktap.gaps, *_what_ran(log, cases), *reports,
                 *_what_failed(log, cases)]
     if boot.status and not findings:
         findings.append(Finding(Exit.FINDINGS, f"upstream's kunit.py ended with status {boot.status}; "
                                 "its own words are above"))
-    return Verdict(_worst(findings), tuple(findings), tuple(cases), log.ktap.skips, tuple(excused),
+    return Verdict(_worst(findings), tuple(findings), tuple(cases), log.ktap.skips, excused,
                    log.ktap.expected, log.ktap.last)
 
 
-def judge_listing(log: GuestLog, boot: Boot) -> Verdict:
+def judge_listing(log: GuestLog, boot: Boot, known: Mapping[str, str]) -> Verdict:
     """Decide about a guest that only lists its tests: it must end well and report nothing."""
-    findings = [*_how_it_ended(log, boot)]
+    reports, excused = _sort(log, known)
+    findings = [*_how_it_ended(log, boot), *reports]
     if boot.status and not findings:
         findings.append(Finding(Exit.NOTHING_RAN, "upstream's kunit.py could not list the tests", 0, "",
                                 log.tail))
-    return Verdict(_worst(findings), tuple(findings))
+    return Verdict(_worst(findings), tuple(findings), known=excused)
 
 
 def merge(verdicts: Sequence[Verdict], more: Sequence[Finding] = ()) -> Verdict:

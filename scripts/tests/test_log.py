@@ -9,6 +9,7 @@ import pytest
 
 from mhp import known_reports, log, results, verdict
 from mhp.exits import Exit, MhpError
+from mhp.log import GuestLog
 from mhp.paths import DEFAULT_BASE, build_root
 from mhp.results import Case
 from mhp.upstream import PYTHON, SCRIPT
@@ -152,8 +153,85 @@ def test_worst_comes_first() -> None:
 
 def test_listing_must_end_well() -> None:
     said = log.scan(*log.read(DATA / "died.log"))
-    assert verdict.judge_listing(said, Boot()).status == Exit.UNFINISHED
-    assert verdict.judge_listing(log.scan(["reboot: System halted"]), Boot()).status == Exit.PASS
+    assert verdict.judge_listing(said, Boot(), {}).status == Exit.UNFINISHED
+    halted = "reboot: System halted"
+    assert verdict.judge_listing(log.scan([halted]), Boot(), {}).status == Exit.PASS
+    warned = log.scan(["WARNING: CPU: 0 PID: 1 at mm/sparse.c:1 x", halted])
+    assert verdict.judge_listing(warned, Boot(), {}).status == Exit.REPORT
+    assert verdict.judge_listing(warned, Boot(), {"mm/sparse.c": "known"}).status == Exit.PASS
+
+
+@pytest.mark.parametrize("line", [
+    "pagealloc: memory corruption", "pagealloc: single bit error",
+    "BUG kmalloc-64 (Not tainted): Right Redzone overwritten",
+    "BUG kmalloc-64 (Tainted: G    B            N): Freechain corrupt",
+    "[ BUG: Invalid wait context ]", "watchdog: BUG: soft lockup - CPU#0 stuck for 26s! [kunit_try_catch:27]",
+    "watchdog: Watchdog detected hard LOCKUP on cpu 0", "watchdog: CPU 0 self-detected hard LOCKUP @ x+0x1/0x2",
+    "smp: csd: Detected non-responsive CSD lock (#1) on CPU#0", "INFO: task my task:27 blocked for more than 120 seconds.",
+    "INFO: task x:27 blocked in I/O wait for more than 120 seconds.", "BUG: scheduling while atomic: x/1/0x2",
+    "WARNING: mm/sparse.c:12 at sparse_add_section+0x1/0x2, CPU#0: x/27", "refcount_t: underflow; use-after-free.",
+    "Oops: general protection fault, probably for non-canonical address 0x0: 0000 [#1]",
+    "[   12.345678][   T27] pagealloc: memory corruption"])
+def test_line_is_a_report(line: str) -> None:
+    assert len(said_in_case(line).ktap.reports) == 1
+
+
+def said_in_case(*lines: str) -> GuestLog:
+    """ok.log with these lines in its first case."""
+    text, _ = log.read(DATA / "ok.log")
+    at = text.index("    ok 1 movable_content_intact")
+    return log.scan([*text[:at], *lines, *text[at:]])
+
+
+KNOWN = "kmemleak: Cannot allocate a scan area, scanning the full object"
+TRACE = ["CPU: 0 UID: 0 PID: 27 Comm: kunit_try_catch", "Call Trace:", " [<60022f61>] show_stack+0x141/0x150"]
+
+
+@pytest.mark.parametrize(("lines", "title"), [
+    (["BUG: sleeping function called from invalid context at mm/x.c:1", *TRACE, KNOWN], "BUG: sleeping"),
+    (["WARNING: possible recursive locking detected", *TRACE, KNOWN], "WARNING: possible"),
+    ([KNOWN, *TRACE, "kmemleak: Cannot insert 0x1 into the object search tree (overlaps existing)"], "kmemleak: Cannot insert"),
+    ([KNOWN, "Oops: general protection fault: 0000 [#1]", *TRACE, "---[ end trace 0 ]---"], "Oops: general"),
+    ([KNOWN, "------------[ cut here ]------------", "WARNING: CPU: 0 PID: 1 at mm/x.c:1 x+1/2", *TRACE], "WARNING: CPU")])
+def test_known_report_excuses_no_other(lines: list[str], title: str) -> None:
+    decided = verdict.judge(said_in_case(*lines), [Case("a.b", "PASS")], Boot(), known_reports.read())
+    assert decided.known and [finding.title[:len(title)] for finding in decided.findings] == [title]
+
+
+WARN = ["------------[ cut here ]------------", "WARNING: CPU: 0 PID: 27 at mm/memory_hotplug.c:9 __remove_pages+0x1/0x2"]
+
+
+@pytest.mark.parametrize("lines", [
+    ["BUG: KASAN: slab-use-after-free in __remove_pages+0x12/0x34", *TRACE],
+    ["WARNING: possible circular locking dependency detected", *TRACE, " [<6002>] __remove_pages+0x1/0x2"],
+    [WARN[0], "WARNING: CPU: 0 PID: 27 at mm/sparse.c:9 x+0x1/0x2", *TRACE, " [<6002>] __remove_pages+0x1/0x2"],
+    [*WARN, *TRACE, "Oops: general protection fault: 0000 [#1]", *TRACE]])
+def test_announcement_excuses_no_other_report(lines: list[str]) -> None:
+    said = said_in_case("    # movable_content_intact: expect report: __remove_pages", *lines)
+    assert verdict.judge(said, [Case("a.b", "PASS")], Boot(), {}).status == Exit.REPORT
+
+
+@pytest.mark.parametrize("lines", [
+    [*WARN, *TRACE, "---[ end trace 0 ]---"], [*WARN, "Misaligned start", "Modules linked in:", *TRACE],
+    [WARN[0], "Altmap: __remove_pages", "WARNING: CPU: 0 PID: 27 at mm/x.c:9 x+0x1/0x2", *TRACE],
+    [WARN[0], "WARNING: CPU: 0 PID: 27 at mm/x.c:9 x+0x1/0x2", "Altmap not fully unmapped: __remove_pages", *TRACE],
+    ["WARNING: mm/x.c:9 at __remove_pages+0x1/0x2, CPU#0: x/27", *TRACE]])
+def test_announced_warn_is_no_fault(lines: list[str]) -> None:
+    said = said_in_case("    # movable_content_intact: expect report: __remove_pages", *lines)
+    assert verdict.judge(said, [Case("a.b", "PASS")], Boot(), {}).status == Exit.PASS and said.ktap.expected == 1
+
+
+def test_dropped_messages_make_a_log_incomplete() -> None:
+    decided = verdict.judge(said_in_case("** 512 printk messages dropped **"), [Case("a.b", "PASS")], Boot(), {})
+    assert decided.status == Exit.UNFINISHED and "512 printk messages" in shown(decided)
+
+
+def test_not_ok_counts_where_no_case_failed() -> None:
+    text = [line.replace("ok 1 mhp_offline", "not ok 1 mhp_offline") for line in log.read(DATA / "ok.log")[0]]
+    decided = verdict.judge(log.scan(text), [Case("mhp_offline.busy_page_refused", "PASS")], Boot(), {})
+    assert decided.status == Exit.FINDINGS and "mhp_offline is not ok" in shown(decided)
+    decided = verdict.judge(log.scan(text), [Case("mhp_offline.busy_page_refused", "FAIL")], Boot(), {})
+    assert len(decided.findings) == 1
 
 
 def test_results_of_another_shape_are_refused(tmp_path: Path) -> None:
