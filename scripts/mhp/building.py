@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from mhp import compiler, fastbuild, guard, kconfig, nearest, seed, unchanged, upstream, usertree
@@ -45,46 +45,72 @@ def change(job: Job, now: unchanged.Key) -> Change | None:
     return unchanged.difference(job.tree.git, job.build, job.arch, now)
 
 
-def begin_make(job: Job, now: unchanged.Key) -> unchanged.Key:
-    """make builds next, what is in `now`. Whatever it could take for finished and is not, goes.
+@dataclass(frozen=True)
+class Begun:
+    """A build by make. before: what it is made from. given: files of the tree that got a new time from us, and when their
+    status changed by that, in nanoseconds. env: what make's environment has more."""
 
-    Returns `now` with the time at which make begins: what gets a new time here is not what a user saved meanwhile.
-    """
+    before: unchanged.Key
+    given: Mapping[str, int]
+    env: Mapping[str, str]
+
+
+def begin_make(job: Job, now: unchanged.Key) -> Begun:
+    """make builds next, what is in `now`. Whatever it could take for finished and is not, goes."""
     seed.plant(job.build, seed.bases(job))
     job.build.pull_back()
     edited, new = unchanged.begin(job.tree.git, job.build, now)
-    if edited:
-        outdate(job.build, job.tree.path, edited, new)
+    given, hidden = outdate(job.build, job.tree.path, edited, new) if edited else ({}, [])
     (job.build.path / fastbuild.ENVIRONMENT).unlink(missing_ok=True)
     removed = job.build.begin()
     if removed:
         say(f"the last build was cut off: {removed} unfinished files removed")
-    return replace(now, looked=time.time_ns())
+    # ccache goes by the headers that an object was made from: it would give back the one that does not know the new header.
+    return Begun(now, given, {"CCACHE_RECACHE": "1"} if hidden else {})
 
 
-def finish_make(job: Job, before: unchanged.Key) -> None:
+def finish_make(job: Job, begun: Begun) -> None:
     """make built it. What was saved meanwhile may have been compiled as it is not any more."""
-    unchanged.record(job.build, job.arch, before, unchanged.saved_in_tree(job.tree.git, before, before.looked))
+    before = begun.before
+    ours = {name for name, when in begun.given.items() if _changed_at(job.tree.path / name) == when}
+    late = unchanged.saved_in_tree(job.tree.git, before, before.looked) - ours
+    unchanged.record(job.build, job.arch, before, late)
 
 
-def outdate(build: BuildDir, srctree: Path, edited: frozenset[str], new: frozenset[str] = frozenset()) -> None:
+def _changed_at(path: Path) -> int:
+    try:
+        return path.stat().st_ctime_ns
+    except OSError:
+        return 0
+
+
+def outdate(build: BuildDir, srctree: Path, edited: frozenset[str],
+            new: frozenset[str] = frozenset()) -> tuple[dict[str, int], list[str]]:
     """Let make see that these files of the tree have changed, whatever times they and their objects have.
 
     make goes by times: a file that was put back with its old time, or a clock that was wrong, would
     deceive it. What is recorded to be made from a file is removed; any other file gets a new time. A header that is new
     is perhaps found before another of its name: what is made from that one goes, too.
+
+    Returns the files that got a new time, with the time of that change of their status, and the targets that went for a
+    new header's sake.
     """
+    given: dict[str, int] = {}
+    hidden: list[str] = []
     records = Records(build.path, srctree)
     made = build.path / "include/config/auto.conf"
     for name in edited:
         users = records.made_from(name)
         namesakes = records.namesakes(name) if name.endswith(".h") and name in new else []
+        hidden += [record.target for record in namesakes]
         for record in [*users, *namesakes]:
             (build.path / record.target).unlink(missing_ok=True)
         path = srctree / name
         if not users and made.exists() and path.is_file() and path.stat().st_mtime <= made.stat().st_mtime:
             late = max(time.time(), made.stat().st_mtime + 1)
             os.utime(path, (late, late))
+            given[name] = _changed_at(path)
+    return given, hidden
 
 
 @dataclass(frozen=True)

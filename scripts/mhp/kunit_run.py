@@ -16,6 +16,7 @@ from mhp.builddir import BuildDir
 from mhp.building import Fast
 from mhp.exits import Exit, MhpError
 from mhp.lock import locked
+from mhp.log import GuestLog
 from mhp.options import Options, again, without_flag
 from mhp.paths import build_root
 from mhp.progress import say
@@ -91,6 +92,9 @@ def _decide(job: Job, quiet: bool = False) -> Verdict:
     image = job.build.stale_image(job.options.seen.qemu_args, job.arch)
     if job.options.subcommand == "exec" and image:
         raise MhpError(Exit.USAGE, f"{image} is older than the kernel: `scripts/kunit.py run` makes it")
+    if job.options.subcommand == "exec" and job.build.begun.exists():
+        raise MhpError(Exit.USAGE, f"the kernel in {job.build.path} is older than the .config, or than a build that failed: "
+                       "`scripts/kunit.py run` makes it")
     if fast and (job.options.seen.run_isolated or len(fast.objects) > _FEW_OBJECTS):
         building.ninja(job, fast)
         fast = None
@@ -126,14 +130,14 @@ def _build_only(job: Job, quiet: bool = False) -> None:
 
 def _make(job: Job, before: Key, subcommand: str, rest: Sequence[str], quiet: bool) -> None:
     """`config` or `build` by upstream. Raises MhpError when that fails, or the .config is not the one asked for."""
-    before = building.begin_make(job, before)
-    finished = upstream.call(job, subcommand, rest, stdout=subprocess.DEVNULL if quiet else None)
+    begun = building.begin_make(job, before)
+    finished = upstream.call(job, subcommand, rest, stdout=subprocess.DEVNULL if quiet else None, more=begun.env)
     job.build.finished()
     if finished.ended.status:
         raise _build_error(job, finished)
     _check_config(job)
     if subcommand == "build":
-        building.finish_make(job, before)
+        building.finish_make(job, begun)
 
 
 def _lost(job: Job) -> list[kconfig.Lost]:
@@ -183,17 +187,14 @@ def boot(job: Job, before: Key | None, *, quiet: bool = False, rest: Sequence[st
     rest = list(job.options.rest if rest is None else rest)
     own_json = job.options.seen.json is None and not job.options.seen.raw_output and not job.options.lists
     job.build.results.unlink(missing_ok=True)
-    if before is not None:
-        before = building.begin_make(job, before)
-    else:
-        rest = without_flag(rest, "--jobs")
-    finished = upstream.call(job, "exec" if before is None else "run", rest,
+    begun = building.begin_make(job, before) if before else None
+    finished = upstream.call(job, "run" if begun else "exec", rest if begun else without_flag(rest, "--jobs"),
                              stdout=subprocess.DEVNULL if quiet else None,
-                             json=job.build.results if own_json else None)
-    if before is not None:
+                             json=job.build.results if own_json else None, more=begun.env if begun else None)
+    if begun:
         job.build.finished()
         if finished.booted:
-            building.finish_make(job, before)
+            building.finish_make(job, begun)
     if not finished.booted:
         raise _build_error(job, finished, before is not None)
     _check_config(job)
@@ -251,12 +252,17 @@ def _side_by_side(job: Job, globs: Sequence[str], quiet: bool, fast: Fast | None
     return verdict.merge([verdict.moved(one, lines) for one, lines in zip(decided, before, strict=True)])
 
 
-def _judge(job: Job, finished: Finished, own_json: bool) -> Verdict:
+def _ended(job: Job, finished: Finished) -> tuple[GuestLog, Boot]:
+    """What the guest's log says, and how the guest came to its end."""
     symbols.put_into(job.build.log, job.build.system_map)
     said = log.scan(*log.read(job.build.log))
     limit = int(job.options.seen.timeout)
-    how = Boot(finished.ended.status, limit if upstream.timed_out(limit, finished, said.halted) else None,
-               finished.ended.stopped)
+    return said, Boot(finished.ended.status, limit if upstream.timed_out(limit, finished, said.halted) else None,
+                      finished.ended.stopped)
+
+
+def _judge(job: Job, finished: Finished, own_json: bool) -> Verdict:
+    said, how = _ended(job, finished)
     if job.options.lists:
         return verdict.judge_listing(said, how, known_reports.read())
     cases = results.read(job.build.results) if own_json else None
@@ -270,18 +276,21 @@ def _isolated(job: Job, before: Key | None) -> Verdict:
     """--run_isolated: one boot for each suite or case. Upstream keeps only the last log, we read all."""
     rest = without_flag(list(job.options.rest), "--run_isolated")
     with tempfile.TemporaryFile() as listing:
-        if before is not None:
-            before = building.begin_make(job, before)
-        finished = upstream.call(job, "exec" if before is None else "run", [*rest, "--list_tests"],
-                                 stdout=listing.fileno())
-        if before is not None:
+        begun = building.begin_make(job, before) if before else None
+        finished = upstream.call(job, "run" if begun else "exec", [*rest, "--list_tests"], stdout=listing.fileno(),
+                                 more=begun.env if begun else None)
+        if begun:
             job.build.finished()
         if not finished.booted:
-            raise _build_error(job, finished, before is not None)
-        if before is not None:
-            building.finish_make(job, before)
+            raise _build_error(job, finished, begun is not None)
+        if begun:
+            building.finish_make(job, begun)
         listing.seek(0)
         words = listing.read().decode(errors="backslashreplace").splitlines()
+    # A listing that was cut off would name fewer cases, and nobody would miss the others.
+    listed = verdict.judge_listing(*_ended(job, finished), known_reports.read())
+    if listed.status != Exit.PASS:
+        return listed
     return repeat.isolated(words, job.options.seen.run_isolated, job.options.seen.target,
                            lambda glob: boot(job, None, rest=with_glob(rest, job.options.seen.target, glob)))
 

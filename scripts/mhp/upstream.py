@@ -245,16 +245,16 @@ class Finished:
 
 
 def call(job: Job, subcommand: str, rest: Sequence[str], *, stdout: int | None = None,
-         json: Path | None = None) -> Finished:
+         json: Path | None = None, more: Mapping[str, str] | None = None) -> Finished:
     """Run upstream to its end, and nothing of it survives.
 
-    stdout: a descriptor for its stdout when that is not ours. json: where its results go.
+    stdout: a descriptor for its stdout when that is not ours. json: where its results go. more: of its environment.
     """
     job.build.log.unlink(missing_ok=True)
     watch = Watch(job, subcommand in ("run", "build"), [job.build.log])
     with guest_directory() as guest:
         words = arguments(job, subcommand, rest, guest, json)
-        ended = _supervise(watch, words, [words], guest, stdout)
+        ended = _supervise(watch, words, [words], guest, stdout, more)
     return Finished(ended, job.build.log.exists(), watch.seconds, shown(words))
 
 
@@ -283,7 +283,7 @@ def call_shared(job: Job, parts: Sequence[Share], rest: Sequence[str], *, stdout
 
 
 def _supervise(watch: Watch, argv: Sequence[str], commands: Sequence[Sequence[str]], guest: Path,
-               stdout: int | None) -> guard.Ended:
+               stdout: int | None, more: Mapping[str, str] | None = None) -> guard.Ended:
     """Run `argv`, which is or runs these commands of upstream's; they are shown unless stdout is elsewhere."""
     job = watch.job
     for words in commands if stdout is None else ():
@@ -292,7 +292,7 @@ def _supervise(watch: Watch, argv: Sequence[str], commands: Sequence[Sequence[st
     ended = None
     try:
         # UML adds what randomisation leaves free behind the program to boot memory: up to 1 GiB, another at each boot.
-        ended = guard.supervise(argv, cwd=job.tree.path, env=environment(), stdout=stdout, watch=watch, remove=guest,
+        ended = guard.supervise(argv, cwd=job.tree.path, env={**environment(), **(more or {})}, stdout=stdout, watch=watch, remove=guest,
                                 randomize=job.arch != "um")
     finally:
         watch.done(None if ended and not ended.status else MhpError)

@@ -13,7 +13,7 @@ import pytest
 from small_kunit import Kunit, change_edit
 from small_world import edit, git, write
 
-from mhp import building, paths, unchanged, upstream
+from mhp import building, guard, paths, unchanged, upstream
 from mhp.builddir import BuildDir
 from mhp.building import Fast
 from mhp.exits import Exit
@@ -279,8 +279,18 @@ def test_new_header_outdates_what_has_another_of_its_name(kunit: Kunit, there: b
     made = an_object(kunit)
     (made.parent / ".page_alloc.o.cmd").write_text(f"{kunit.world.linux}/include/linux/mm.h\n")
     write(kunit.world.linux, {"mm/mm.h": "new\n"})
+    environments = []
+    real = guard.supervise
+
+    def seen(*args: Any, **more: Any) -> guard.Ended:
+        environments.append(more["env"])
+        return real(*args, **more)
+
+    kunit.monkeypatch.setattr(guard, "supervise", seen)
     kunit("run")
     assert made.exists() == there
+    # ccache would find the object again: nothing that it was made from has changed.
+    assert ["CCACHE_RECACHE" in env for env in environments] == [not there]
 
 
 def test_interrupt_before_make_leaves_no_complete_build(kunit: Kunit) -> None:
@@ -312,6 +322,19 @@ def test_build_that_was_cut_off_is_mended(kunit: Kunit) -> None:
     assert "the last build was cut off: 2 unfinished files removed" in kunit.printed()
     assert (mm / "whole.o").exists() and not (mm / "half.o").exists() and not (mm / "none.o").exists()
     assert not (kunit.build / "mhp-build-under-way").exists()
+
+
+def test_file_saved_before_make_begins_counts_as_edited(kunit: Kunit) -> None:
+    """It was looked at already, and it is as it was then when the build is over."""
+    assert kunit("run") == Exit.PASS
+    with kunit.monkeypatch.context() as patched:
+        patched.setattr(building.seed, "plant", lambda *_args: write(kunit.world.linux, {"mm/page_alloc.c": "int other;\n"}))
+        before = kunit.world.read("mm/page_alloc.c")
+        assert kunit("run", "--kconfig_add=CONFIG_NEW=y") == Exit.PASS
+    write(kunit.world.linux, {"mm/page_alloc.c": before})
+    kunit.printed()
+    assert kunit("run", "--kconfig_add=CONFIG_NEW=y") == Exit.PASS
+    assert "building first: mm/page_alloc.c edited" in kunit.printed()
 
 
 def test_file_saved_in_mid_build_counts_as_edited(kunit: Kunit) -> None:

@@ -233,6 +233,26 @@ def test_run_isolated_judges_every_log(kunit: Kunit) -> None:
     assert [call[-1] for call in kunit.calls] == ["--list_tests", "first.one", "first.two", "second.one"]
 
 
+def test_run_isolated_judges_the_listing(kunit: Kunit) -> None:
+    """A guest that dies while it lists would leave cases out."""
+    for name, status in (("warn_in_ok_case", Exit.REPORT), ("died", Exit.UNFINISHED), ("panic", Exit.PANIC)):
+        kunit.logs(name)
+        assert kunit("run", "--run_isolated=test") == status
+        assert len(kunit.calls) == 1
+
+
+def test_exec_of_a_kernel_that_is_not_of_its_config_is_refused(kunit: Kunit) -> None:
+    assert kunit("run") == Exit.PASS
+    assert kunit("exec") == Exit.PASS
+    kunit("config", "--kconfig_add=CONFIG_NEW=y")
+    assert "older than the .config" in kunit.fails(Exit.USAGE, "exec", "--kconfig_add=CONFIG_NEW=y")
+    assert kunit("build", "--kconfig_add=CONFIG_NEW=y") == Exit.PASS
+    assert kunit("exec", "--kconfig_add=CONFIG_NEW=y") == Exit.PASS
+    kunit.mode("build_error")
+    kunit.fails(Exit.BUILD_FAILED, "run", "--kconfig_add=CONFIG_OTHER=y")
+    assert "older than" in kunit.fails(Exit.USAGE, "exec", "--kconfig_add=CONFIG_OTHER=y")
+
+
 def test_parse_judges_a_file(kunit: Kunit) -> None:
     assert kunit("parse", str(DATA / "ok.log")) == Exit.PASS
     assert kunit("parse", str(DATA / "warn_in_ok_case.log")) == Exit.REPORT
