@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The memmap of boot memory, which is removed with it: its pages came from
- * memblock and are PageReserved().  Needs kernelcore=, so that there is boot
- * memory that can go offline; what is removed does not come back in this boot.
+ * memblock and are PageReserved().  Needs movablecore= or kernelcore=, so that
+ * there is boot memory that can go offline; what is removed does not come back
+ * in this boot.
  */
 
 #include <linux/memory.h>

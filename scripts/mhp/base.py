@@ -118,7 +118,8 @@ def import_tarball(git: Git, tarball: Tarball, message: str) -> str:
             unxz.kill()
     if fast_import.returncode != 0 or not commit:
         raise MhpError(Exit.BROKEN_BASE, f"{tarball.path}: cannot be taken into git: "
-                       f"{said.decode(errors='backslashreplace').strip()}")
+                       f"{said.decode(errors='backslashreplace').strip()}\nFree some space when the disk is full; remove "
+                       f"{tarball.path} when it is damaged")
     return commit
 
 

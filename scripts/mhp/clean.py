@@ -15,7 +15,7 @@ _KEEP = (paths.TREE, "theirs", "discarded-", "new-mm-patches")
 
 
 def builds() -> None:
-    """Remove the kernel build directories and temporary files below build/; prepared trees stay."""
+    """Remove builds, logs, reports, cached results and temporary files below build/; prepared trees stay."""
     for place in _places():
         with locked(place):
             for directory in place.iterdir():
@@ -42,6 +42,8 @@ def everything(force: bool) -> None:
             _remove(place)
     for name in ("src", "tmp", "ccache", "pycache"):
         _remove(root / name)
+    for name in ("bench.json", "kvm.json"):
+        (root / name).unlink(missing_ok=True)
     if root.is_dir() and not any(root.iterdir()):
         root.rmdir()
 

@@ -11,17 +11,17 @@ class Exit(IntEnum):
     FINDINGS = 1       # a test case failed, or a check found something
     USAGE = 2          # the command line or a file named on it cannot be used
     TIMEOUT = 3        # a guest or a build did not end within its time
-    NOTHING_RAN = 4    # no KTAP, or no test case matched
+    NOTHING_RAN = 4    # no KTAP, no test case matched, or all were skipped
     BROKEN_BASE = 5    # no kernel source, or a patch or shim does not apply to it; or (scripts/check) it fails by itself
     BUILD_FAILED = 6   # the prepared tree does not compile or link
     CONFIG = 7         # the .config that came out is not the one asked for
     UNFINISHED = 8     # the guest stopped before its KTAP plan was complete
     PANIC = 9          # the guest's kernel panicked
-    REPORT = 10        # a WARN, BUG, Oops, KASAN, UBSAN or lockdep report in the guest's log
+    REPORT = 10        # a WARN, BUG, Oops, KASAN, UBSAN, lockdep, RCU stall or kmemleak report in the guest's log
     UNEXPORTED = 11    # edits in the prepared tree would be lost: nothing was touched
     BUSY = 12          # another run holds the build directory
     MISSING_TOOL = 13  # a program this needs is not installed
-    INTERNAL = 70      # a fault of mhp-kunit itself
+    INTERNAL = 70      # a fault of mhp-kunit itself, or of the machine: a full disk, a directory that cannot be written
     INTERRUPTED = 130  # Ctrl-C or SIGTERM
 
 

@@ -54,7 +54,7 @@ def isolated(listed: Sequence[str], by: str, glob: str, boot: Callable[[str], Ve
     """
     names = [name for name in listed if _LISTED.match(name)]
     if not names:
-        raise MhpError(Exit.NOTHING_RAN, "no test case matched")
+        raise MhpError(Exit.NOTHING_RAN, "no test case matched; `scripts/kunit.py run --list_tests` shows them")
     if by == "suite":
         cases = glob.partition(".")[2]
         names = [f"{suite}.{cases}" if cases else suite

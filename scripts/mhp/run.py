@@ -66,7 +66,7 @@ def run(
         if cwd is not None and not os.path.isdir(cwd):
             raise MhpError(Exit.USAGE, f"{cwd}: no such directory") from err
         raise MhpError(Exit.MISSING_TOOL, f"{words[0]}: no such program. `make setup` installs "
-                       "what is missing") from err
+                       "what most need; `scripts/packages` says which goal of scripts/setup has others") from err
     except PermissionError as err:
         raise MhpError(Exit.MISSING_TOOL, f"{words[0]}: cannot be started: {err.strerror}") from err
     except subprocess.TimeoutExpired as err:

@@ -34,7 +34,8 @@ def refresh(prepared: PreparedTree) -> int:
         before = [link.commit for link in known.part("mm")]
         files = series_files.format_patches(git, [f"{known.below_mm}..HEAD"])
         if len(files) != len(commits):
-            raise MhpError(Exit.USAGE, f"{git.worktree}: a commit changes nothing; drop it first")
+            raise MhpError(Exit.USAGE, f"{git.worktree}: a commit changes nothing: `git -C {git.worktree} rebase "
+                           "-i` can drop it")
         for name, data in files.items():
             patches.touched(git, data, name)
         changed = commits != before or [path.name for path in patches.read_series(directory)] != list(files)

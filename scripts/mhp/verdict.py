@@ -84,7 +84,7 @@ def _what_ran(log: GuestLog, cases: Sequence[Case]) -> list[Finding]:
     if not log.ktap.seen:
         return [Finding(Exit.NOTHING_RAN, "no KTAP in the log: KUnit did not start", 0, "", log.tail)]
     if not cases:
-        return [Finding(Exit.NOTHING_RAN, "no test case matched")]
+        return [Finding(Exit.NOTHING_RAN, "no test case matched; `scripts/kunit.py run --list_tests` shows them")]
     if all(case.status == SKIP for case in cases):
         return [Finding(Exit.NOTHING_RAN, _ALL_SKIPPED)]
     return []

@@ -260,7 +260,7 @@ def _drop_dead_lock(git: Git) -> None:
     end = time.monotonic() + _LOCK_SECONDS
     while lock.exists() and _is_open(lock):
         if time.monotonic() > end:
-            raise MhpError(Exit.BUSY, f"a git command is at work in {git.worktree}")
+            raise MhpError(Exit.BUSY, f"a git command is at work in {git.worktree}. When none is, remove {lock}")
         time.sleep(0.1)
     lock.unlink(missing_ok=True)
 

@@ -75,7 +75,8 @@ def chosen_runs(runs: Sequence[Run], asked: Asked) -> list[Run]:
     sets = scope.SETS[:scope.SETS.index(asked.which) + 1]
     found = [run for run in runs if run.which in sets and (not asked.targets or run.target in asked.targets)]
     if missing := set(asked.targets) - {run.target for run in found}:
-        raise MhpError(Exit.USAGE, f"coverage/runs has no run for {', '.join(sorted(missing))}")
+        raise MhpError(Exit.USAGE, f"coverage/runs has no run for {', '.join(sorted(missing))}"
+                       + ("" if asked.which == scope.SETS[-1] else f" among those of --{asked.which}"))
     return found
 
 
