@@ -22,9 +22,10 @@ void reports_forget(void)
 }
 
 /**
- * reports_expect() - announce a report
- * @test: the running case, which the report has to come in
- * @text: what it holds; scripts/mhp/ktap.py looks for it
+ * reports_expect() - announce a WARN()
+ * @test: the running case, which it has to come in
+ * @text: what its message or its first line holds; scripts/mhp/ktap.py looks
+ *	for it
  */
 void reports_expect(struct kunit *test, const char *text)
 {
