@@ -198,6 +198,11 @@ def test_known_report_excuses_no_other(lines: list[str], title: str) -> None:
     assert decided.known and [finding.title[:len(title)] for finding in decided.findings] == [title]
 
 
+def test_known_text_in_another_reports_trace_excuses_nothing() -> None:
+    said = said_in_case("BUG: sleeping function called from invalid context at mm/x.c:1", *TRACE, "some text of mine")
+    assert verdict.judge(said, [Case("a.b", "PASS")], Boot(), {"some text of mine": "known"}).status == Exit.REPORT
+
+
 WARN = ["------------[ cut here ]------------", "WARNING: CPU: 0 PID: 27 at mm/memory_hotplug.c:9 __remove_pages+0x1/0x2"]
 
 
