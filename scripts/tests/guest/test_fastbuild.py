@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from mhp import fastbuild, kconfig, paths
+from mhp import fastbuild, paths
 from mhp.builddir import BuildDir
 from mhp.exits import Exit
 from mhp.kbuild import Records
@@ -50,10 +50,6 @@ class Loop:
         self.of_link = {_RECORD_OF_LINK, *_OTHER_EACH_TIME} if name == _LINKS_AGAIN else set()
         self.tree = tree.path
         self.build = tree.build / name
-        # scripts/coverage gives objects to count in: without them the whole build would be another.
-        config = BuildDir(self.build).config
-        if counted := kconfig.read(config).get("GCOV_OBJECTS", "").strip('"') if config.exists() else "":
-            self.words = [*self.words, f'--kconfig_add=CONFIG_GCOV_OBJECTS="{counted}"']
         self.edits = {**_EDITS, **({own: _OF_ARCH[own]} if own else {})}
         self.texts = {name: (self.tree / name).read_text(encoding="utf-8") for name in self.edits}
 
