@@ -10,7 +10,7 @@ from mhp.exits import Exit, MhpError
 from mhp.ktap import Finding
 from mhp.progress import Progress, say
 from mhp.state import write_whole
-from mhp.verdict import Verdict, merge
+from mhp.verdict import NO_MATCH, Verdict, merge
 
 VERDICT_FILE = "mhp-verdict.json"
 _LISTED = re.compile(r"[^\s.]+\.[^\s.]+$")
@@ -54,7 +54,7 @@ def isolated(listed: Sequence[str], by: str, glob: str, boot: Callable[[str], Ve
     """
     names = [name for name in listed if _LISTED.match(name)]
     if not names:
-        raise MhpError(Exit.NOTHING_RAN, "no test case matched; `scripts/kunit.py run --list_tests` shows them")
+        raise MhpError(Exit.NOTHING_RAN, NO_MATCH)
     if by == "suite":
         cases = glob.partition(".")[2]
         names = [f"{suite}.{cases}" if cases else suite

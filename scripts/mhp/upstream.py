@@ -292,8 +292,8 @@ def _supervise(watch: Watch, argv: Sequence[str], commands: Sequence[Sequence[st
     ended = None
     try:
         # UML adds what randomisation leaves free behind the program to boot memory: up to 1 GiB, another at each boot.
-        ended = guard.supervise(argv, cwd=job.tree.path, env={**environment(), **(more or {})}, stdout=stdout, watch=watch, remove=guest,
-                                randomize=job.arch != "um")
+        ended = guard.supervise(argv, cwd=job.tree.path, env={**environment(), **(more or {})}, stdout=stdout, watch=watch,
+                                remove=guest, randomize=job.arch != "um")
     finally:
         watch.done(None if ended and not ended.status else MhpError)
     return ended

@@ -18,6 +18,7 @@ _ORDER = (Exit.PANIC, Exit.TIMEOUT, Exit.UNFINISHED, Exit.NOTHING_RAN, Exit.REPO
 _FULL_OF_A_KIND = 3
 _SHORT_OF_A_KIND = 20
 _SKIPS_SHOWN = 20
+NO_MATCH = "no test case matched; `scripts/kunit.py run --list_tests` shows them"
 _ALL_SKIPPED = "every case was skipped: nothing was tested"
 
 
@@ -84,7 +85,7 @@ def _what_ran(log: GuestLog, cases: Sequence[Case]) -> list[Finding]:
     if not log.ktap.seen:
         return [Finding(Exit.NOTHING_RAN, "no KTAP in the log: KUnit did not start", 0, "", log.tail)]
     if not cases:
-        return [Finding(Exit.NOTHING_RAN, "no test case matched; `scripts/kunit.py run --list_tests` shows them")]
+        return [Finding(Exit.NOTHING_RAN, NO_MATCH)]
     if all(case.status == SKIP for case in cases):
         return [Finding(Exit.NOTHING_RAN, _ALL_SKIPPED)]
     return []

@@ -44,6 +44,7 @@ def test_commands_in_a_row(world: World) -> None:
     stopped = command(world, "clean", "--all")
     assert stopped.returncode == Exit.UNEXPORTED and "mm/page_alloc.c" in stopped.stderr
     write(world.linux.parent, {"um/vmlinux": "x"})
+    write(world.build, {"bench.json": "{}", "kvm.json": "{}"})
     assert command(world, "clean").returncode == 0
     assert not (world.linux.parent / "um").exists() and world.linux.exists()
     assert command(world, "clean", "--all", "--force").returncode == 0
